@@ -1,0 +1,1 @@
+"""Side effects that the workflows call: thin, one class per concern."""

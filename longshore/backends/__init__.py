@@ -1,0 +1,1 @@
+"""Where the GPUs are: the Backend port and its adapters."""

@@ -1,0 +1,1 @@
+"""This machine: an agent that owns serving processes, and its adapter."""

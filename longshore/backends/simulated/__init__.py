@@ -1,0 +1,1 @@
+"""A fleet of arithmetic: the shipped fake behind the Backend port."""

@@ -1,0 +1,1 @@
+"""Desired state: what people write, as strict immutable values. Pure."""

@@ -1,0 +1,103 @@
+"""A deployment: one model on one target, and how its rollouts go."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from longshore.spec.base import Spec
+from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies
+
+TRAFFIC_METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy)$"
+
+
+class GoldenSource(Spec):
+    """Golden requests: a JSON Lines file of `{"path", "body", "expect"}`; the metric is the share answered right."""
+
+    golden: str = Field(pattern=r"^file://", description="The JSON Lines file.")
+
+
+class Check(Spec):
+    """A measured condition watched while a batch bakes."""
+
+    name: Name
+    metric: str = Field(pattern=TRAFFIC_METRICS, description="error-rate, latency-p50 … latency-p99.9, accuracy.")
+    max: float | None = Field(default=None, description="Largest good value; latency in milliseconds.")
+    min: float | None = Field(default=None, description="Smallest good value.")
+    compare: Literal["baseline"] | None = Field(default=None, description="Compare with the old version.")
+    max_increase: Share | None = Field(default=None, description="Increase over the old version that is still good.")
+    confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Confidence of a comparison.")
+    interval: Duration = Field(default=5.0, gt=0, description="Time between measurements; also the least window.")
+    min_samples: int = Field(default=50, ge=1, description="Fewer requests than this are inconclusive.")
+    failures: int = Field(default=0, ge=0, description="Failed measurements allowed.")
+    errors: int = Field(default=4, ge=0, description="Consecutive could-not-measure allowed.")
+    inconclusive: int = Field(default=0, ge=0, description="Inconclusive measurements allowed.")
+    mode: Literal["enforce", "observe"] = "enforce"
+    source: GoldenSource | None = Field(default=None, description="Left out: the traffic plane.")
+
+    @model_validator(mode="after")
+    def _has_a_condition(self) -> Self:
+        if self.compare is None and self.max is None and self.min is None:
+            raise ValueError("a check needs max, min, or compare: baseline with maxIncrease")
+        if (self.compare is None) != (self.max_increase is None):
+            raise ValueError("compare: baseline and maxIncrease go together")
+        if (self.metric == "accuracy") != (self.source is not None):
+            raise ValueError("accuracy, and only accuracy, is measured from source: {golden: …}")
+        if self.compare is not None and self.source is not None:
+            raise ValueError("golden requests are not compared with a baseline: use min")
+        return self
+
+
+class RolloutPolicy(Spec):
+    """How a deployment moves from one revision to the next."""
+
+    strategy: Literal["auto", "rolling"] = Field(default="auto", description="How copies are replaced.")
+    batch: Amount = Field(default="25%", description="Copies replaced together; at least 1; a percentage rounds up.")
+    max_unavailable: Amount = Field(default=0, description="Copies that may be missing; a percentage rounds down.")
+    bake: Duration = Field(default=30.0, description="Wait and watch after a batch has its traffic.")
+    deadline: Duration = Field(default=600.0, gt=0, description="A batch not ready by then fails the rollout.")
+    rollback_batch: Amount | None = Field(default=None, description="Copies brought back together; default: batch.")
+    drain_timeout: Duration = Field(default=60.0, description="A copy is ended when its requests are done, or then.")
+    keep_warm: Duration = Field(
+        default=0.0, description="blueGreen: old copies kept after success, for an instant undo."
+    )
+    checks: tuple[Check, ...] = ()
+
+    @model_validator(mode="after")
+    def _check_names_differ(self) -> Self:
+        names = [check.name for check in self.checks]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"two checks are named {name!r}: give each its own name")
+        return self
+
+    @model_validator(mode="after")
+    def _is_a_rollout_this_release_can_do(self) -> Self:
+        if self.keep_warm > 0:
+            raise ValueError("keepWarm belongs to blueGreen, which this release does not have yet: use 0s")
+        return self
+
+    def batch_copies(self, copies: int) -> int:
+        """Copies of a batch when `copies` are desired: at least 1 (rule 1)."""
+        return max(1, of_copies(self.batch, copies, up=True))
+
+    def unavailable_copies(self, copies: int) -> int:
+        """Copies that may be missing when `copies` are desired (rule 1)."""
+        return of_copies(self.max_unavailable, copies, up=False)
+
+    def rollback_copies(self, copies: int) -> int:
+        """Copies that a rollback brings back together (rule 4)."""
+        amount = self.batch if self.rollback_batch is None else self.rollback_batch
+        return max(1, of_copies(amount, copies, up=True))
+
+
+class DeploymentSpec(Spec):
+    """The desired state of one model on one target."""
+
+    target: Name
+    model: Name
+    version: Version
+    copies: Annotated[int, Field(ge=0, le=10_000)] = 1
+    idempotent: bool = Field(
+        default=False, description="true: requests may be sent twice, so one that a dying copy cut off is retried."
+    )
+    rollout: RolloutPolicy = RolloutPolicy()

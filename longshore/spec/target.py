@@ -1,0 +1,29 @@
+"""A target: a place with GPUs."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from longshore.spec.base import Spec
+from longshore.spec.quantities import Name
+
+Backend = Literal["local", "simulated"]
+
+
+class Host(Spec):
+    """One host with its accelerators, all alike."""
+
+    name: Name
+    accelerators: int = Field(ge=0, le=1024, description="GPUs of this host.")
+    accelerator_memory_gib: float = Field(
+        default=0, ge=0, alias="acceleratorMemoryGiB", description="Memory of each GPU, in GiB."
+    )
+
+
+class TargetSpec(Spec):
+    """Where copies run. Without `hosts`, the local backend asks NVML which GPUs this machine has."""
+
+    backend: Backend
+    hosts: tuple[Host, ...] = Field(
+        default=(), description="Declared accelerators, for a machine without GPUs or to use only some of them."
+    )

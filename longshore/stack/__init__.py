@@ -1,0 +1,1 @@
+"""The embedded Postgres, Temporal and Envoy: up, down, doctor."""

@@ -1,0 +1,1 @@
+"""Routes and weights as Envoy resources, and what Envoy measured per version."""

@@ -1,0 +1,1 @@
+"""Durable lifecycle operations, one file each."""

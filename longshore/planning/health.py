@@ -1,0 +1,240 @@
+"""How a deployment stands: its health, its drift, and the one line that says what to do next.
+
+All of it is computed when it is read, from the row, the observed copies and the acked route; none of it is stored,
+so none of it can be out of date without saying so.
+"""
+
+from collections import Counter
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from longshore.planning.observed import Copy, CopyState
+from longshore.planning.words import OperationKind, Phase
+from longshore.spec.base import Value
+
+STALE_AFTER = timedelta(seconds=30)
+"""An observation older than this is no longer news: a target is read about once a second."""
+
+_LIVING = {CopyState.STARTING, CopyState.READY, CopyState.UNREADY}
+"""States of copies that are meant to stay; the others are on their way out, or were given up."""
+
+
+class Health(StrEnum):
+    """Whether a deployment's requests are answered."""
+
+    HEALTHY = "Healthy"
+    DEGRADED = "Degraded"
+    UNAVAILABLE = "Unavailable"
+    SCALED_TO_ZERO = "ScaledToZero"
+
+
+class Drift(StrEnum):
+    """Whether what runs is what was accepted."""
+
+    IN_SYNC = "InSync"
+    DRIFTED = "Drifted"
+
+
+class DeploymentFacts(Value):
+    """What the judgement looks at: desired state, the latest operation, the newest observation, the acked route."""
+
+    name: str
+    target: str
+    copies: int
+    """Desired copies."""
+    version: str | None = None
+    """The stable version; None until one succeeded."""
+    rollout_version: str | None = None
+    """The version on its way in."""
+    retired: bool = False
+    kind: OperationKind | None = None
+    """Of the latest operation, as the next three; None before the first."""
+    phase: Phase | None = None
+    reason: str | None = None
+    message: str | None = None
+    observed: tuple[Copy, ...] = ()
+    observed_at: datetime | None = None
+    traffic: dict[str, int] = {}
+    """Version → share in percent of the last acked route."""
+    now: datetime
+
+    @property
+    def in_flight(self) -> bool:
+        """Whether an operation is under way."""
+        return self.phase is not None and not self.phase.ended
+
+    @property
+    def serving(self) -> set[str]:
+        """The versions whose copies count: the stable one, those with traffic, and during an operation the new one."""
+        weighted = {version for version, share in self.traffic.items() if share}
+        rolling = {self.rollout_version} if self.in_flight else set()
+        return {version for version in weighted | rolling | {self.version} if version}
+
+    def ready(self, version: str) -> int:
+        """Ready copies of a version."""
+        return sum(copy.version == version and copy.state is CopyState.READY for copy in self.observed)
+
+
+class Finding(Value):
+    """A reason in CamelCase, and the one line for a person."""
+
+    reason: str
+    message: str
+
+
+class Standing(Value):
+    """How a deployment stands. Reason and message are those of whatever a person should look at first."""
+
+    health: Health
+    drift: Drift
+    reason: str | None = None
+    message: str | None = None
+
+
+def standing(facts: DeploymentFacts) -> Standing:
+    """Health, drift, and what to look at first.
+
+    An operation under way knows best why things are as they are; then what is wrong now; then how the last operation
+    ended; then what differs from what was accepted.
+    """
+    condition, unwell = health(facts)
+    difference, drifted = drift(facts)
+    told = _of_operation(facts)
+    ended_badly = told if facts.phase is not None and facts.phase.ended else None
+    serious = unwell if condition in {Health.DEGRADED, Health.UNAVAILABLE} else None
+    failed = ended_badly if facts.phase is Phase.FAILED else None
+    under_way = told if facts.in_flight else None
+    first = under_way or failed or serious or ended_badly or drifted or unwell
+    stale = _staleness(facts)
+    reason = first.reason if first else (stale.reason if stale else None)
+    message = first.message if first else (facts.message if facts.in_flight else None)
+    if stale:
+        message = f"{message}; {stale.message}" if message else stale.message
+    return Standing(health=condition, drift=difference, reason=reason, message=message)
+
+
+def health(facts: DeploymentFacts) -> tuple[Health, Finding | None]:
+    """Whether requests are answered: all desired copies ready, some, or none, and traffic on its way to them."""
+    if unwanted := _unwanted(facts):
+        return Health.SCALED_TO_ZERO, unwanted
+    if facts.observed_at is None:
+        return Health.UNAVAILABLE, Finding(
+            reason="NotObserved",
+            message=f"target {facts.target} was not observed yet; `longshore doctor` says whether its worker runs",
+        )
+    ready = sum(facts.ready(version) for version in facts.serving)
+    weighted = {version for version, share in facts.traffic.items() if share}
+    deaf = sorted(version for version in weighted if facts.ready(version) == 0)
+    if ready == 0:
+        return Health.UNAVAILABLE, _not_ready(facts, ready)
+    if len(deaf) == len(weighted):
+        return Health.UNAVAILABLE, Finding(
+            reason="NoTraffic",
+            message=f"{ready} of {facts.copies} copies are ready, but no traffic reaches them; {_follow(facts)}",
+        )
+    if deaf:
+        share = sum(facts.traffic[version] for version in deaf)
+        return Health.DEGRADED, Finding(
+            reason="TrafficWithoutCopies",
+            message=f"{share}% of the traffic goes to version {', '.join(deaf)}, which has no ready copy; "
+            + _follow(facts),
+        )
+    return (Health.HEALTHY, None) if ready >= facts.copies else (Health.DEGRADED, _not_ready(facts, ready))
+
+
+def drift(facts: DeploymentFacts) -> tuple[Drift, Finding | None]:
+    """Whether what runs is what was accepted.
+
+    While an operation is under way the numbers are its own business, and only copies of a version that is neither
+    old nor new are drift; retiring, nothing is.
+    """
+    living = Counter(copy.version for copy in facts.observed if copy.state in _LIVING)
+    if facts.in_flight:
+        known = {facts.version, facts.rollout_version}
+        strange = {version for version in living if version not in known}
+        if facts.kind is OperationKind.RETIRE or not strange:
+            return Drift.IN_SYNC, None
+        return Drift.DRIFTED, _foreign(facts, living, strange)
+    wanted = facts.copies if facts.version and not facts.retired else 0
+    if strange := set(living) - ({facts.version} if wanted else set()):
+        return Drift.DRIFTED, _foreign(facts, living, strange)
+    have = living[facts.version] if facts.version else 0
+    if have != wanted:
+        reason = "CopiesMissing" if have < wanted else "CopiesInExcess"
+        return Drift.DRIFTED, Finding(
+            reason=reason,
+            message=f"{have} copies of version {facts.version} run where {wanted} are desired; "
+            f"`longshore describe deployment {facts.name}`",
+        )
+    shares = {version: share for version, share in facts.traffic.items() if share}
+    if wanted and shares != {facts.version: 100}:
+        told = ", ".join(f"{share}% to version {version}" for version, share in sorted(shares.items())) or "none"
+        return Drift.DRIFTED, Finding(
+            reason="TrafficDiffers",
+            message=f"all traffic should go to version {facts.version}; it is {told}; `longshore traffic {facts.name}`",
+        )
+    return Drift.IN_SYNC, None
+
+
+def _unwanted(facts: DeploymentFacts) -> Finding | None:
+    """Why no copies are desired, when none are."""
+    if facts.retired:
+        return Finding(
+            reason="Retired", message=f"{facts.name} is retired; `longshore apply -f FILE` onboards it again"
+        )
+    if facts.copies == 0:
+        return Finding(
+            reason="ScaledToZero",
+            message=f"no copies are desired; `longshore scale {facts.name} --copies 1` starts one",
+        )
+    return None
+
+
+def _of_operation(facts: DeploymentFacts) -> Finding | None:
+    """What the latest operation says of itself, where it says anything."""
+    if facts.reason is None:
+        return None
+    fallback = f"`longshore rollout status {facts.name}` says more"
+    return Finding(reason=facts.reason, message=facts.message or fallback)
+
+
+def _not_ready(facts: DeploymentFacts, ready: int) -> Finding:
+    """Too few copies are ready: the first copy with a reason of its own speaks for them."""
+    count = f"{ready} of {facts.copies} copies are ready"
+    if facts.in_flight:
+        reason = "Onboarding" if facts.kind is OperationKind.ONBOARD else "CopiesNotReady"
+        return Finding(reason=reason, message=f"{count}; {_follow(facts)}")
+    for copy in facts.observed:
+        if copy.version in facts.serving and copy.state in {CopyState.UNREADY, CopyState.FAILED} and copy.reason:
+            told = f" ({copy.message})" if copy.message else ""
+            return Finding(
+                reason=copy.reason,
+                message=f"{count}: {copy.id} {copy.reason}{told}; `longshore logs {facts.name} --copy {copy.id}`",
+            )
+    return Finding(reason="CopiesNotReady", message=f"{count}; {_follow(facts)}")
+
+
+def _foreign(facts: DeploymentFacts, living: Counter[str], strange: set[str]) -> Finding:
+    """Copies run that nobody asked for."""
+    told = ", ".join(f"{living[version]} of version {version}" for version in sorted(strange))
+    return Finding(
+        reason="UnexpectedCopies",
+        message=f"copies run that are not desired: {told}; `longshore describe deployment {facts.name}`",
+    )
+
+
+def _follow(facts: DeploymentFacts) -> str:
+    """The command that shows what goes on."""
+    verb = "rollout watch" if facts.in_flight else "describe deployment"
+    return f"`longshore {verb} {facts.name}`"
+
+
+def _staleness(facts: DeploymentFacts) -> Finding | None:
+    """Whether the newest observation is too old to be relied on."""
+    if facts.retired or facts.observed_at is None or facts.now - facts.observed_at <= STALE_AFTER:
+        return None
+    age = int((facts.now - facts.observed_at).total_seconds())
+    return Finding(
+        reason="ObservationStale",
+        message=f"last observed {age} s ago; `longshore doctor` says whether a worker runs for target {facts.target}",
+    )

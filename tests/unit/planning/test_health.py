@@ -1,0 +1,329 @@
+"""How a deployment stands: tables of sentences, and what must hold for every fleet."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longshore.planning.health import DeploymentFacts, Drift, Health, health, standing
+from longshore.planning.observed import Copy, CopyState
+from longshore.planning.words import OperationKind, Phase
+
+NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+
+
+def copies(version: str, count: int, state: CopyState = CopyState.READY, **fields: str) -> tuple[Copy, ...]:
+    return tuple(
+        Copy(
+            id=f"digits-{version}-{number}",
+            deployment="digits",
+            model="digits",
+            version=version,
+            host="a",
+            state=state,
+            **fields,
+        )
+        for number in range(count)
+    )
+
+
+def facts(**changes: object) -> DeploymentFacts:
+    """Four copies of version 1, all ready, all traffic: changed by what the test is about."""
+    values: dict[str, object] = {
+        "name": "digits",
+        "target": "workstation",
+        "copies": 4,
+        "version": "1",
+        "kind": OperationKind.ONBOARD,
+        "phase": Phase.SUCCEEDED,
+        "observed": copies("1", 4),
+        "observed_at": NOW,
+        "traffic": {"1": 100},
+        "now": NOW,
+    }
+    return DeploymentFacts.model_validate(values | changes)
+
+
+ROLLING = {"kind": OperationKind.ROLLOUT, "phase": Phase.PROGRESSING, "rollout_version": "2"}
+
+TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
+    ("all copies ready with all traffic is healthy", {}, Health.HEALTHY, Drift.IN_SYNC, None, ""),
+    (
+        "one copy that fails its probe degrades, and its log is the next thing to read",
+        {"observed": copies("1", 3) + copies("1", 1, CopyState.UNREADY, reason="ProbeFailed", message="500 at /ready")},
+        Health.DEGRADED,
+        Drift.IN_SYNC,
+        "ProbeFailed",
+        "longshore logs digits --copy digits-1-0",
+    ),
+    (
+        "a copy that is gone degrades and is drift",
+        {"observed": copies("1", 3)},
+        Health.DEGRADED,
+        Drift.DRIFTED,
+        "CopiesNotReady",
+        "3 of 4",
+    ),
+    (
+        "no ready copy is unavailable",
+        {"observed": copies("1", 4, CopyState.STARTING)},
+        Health.UNAVAILABLE,
+        Drift.IN_SYNC,
+        "CopiesNotReady",
+        "0 of 4",
+    ),
+    (
+        "copies that exited at start are failed, unavailable and drift",
+        {"observed": copies("1", 4, CopyState.FAILED, reason="ExitedAtStart")},
+        Health.UNAVAILABLE,
+        Drift.DRIFTED,
+        "ExitedAtStart",
+        "longshore logs digits",
+    ),
+    (
+        "ready copies that no route reaches are unavailable",
+        {"traffic": {}},
+        Health.UNAVAILABLE,
+        Drift.DRIFTED,
+        "NoTraffic",
+        "no traffic reaches them",
+    ),
+    (
+        "a route to a version without copies alone is unavailable",
+        {"traffic": {"9": 100}},
+        Health.UNAVAILABLE,
+        Drift.DRIFTED,
+        "NoTraffic",
+        "longshore describe deployment digits",
+    ),
+    (
+        "a share of the traffic without a ready copy degrades",
+        {**ROLLING, "traffic": {"1": 75, "2": 25}},
+        Health.DEGRADED,
+        Drift.IN_SYNC,
+        "TrafficWithoutCopies",
+        "25% of the traffic goes to version 2",
+    ),
+    (
+        "no desired copies is scaled to zero",
+        {"copies": 0, "observed": (), "traffic": {}},
+        Health.SCALED_TO_ZERO,
+        Drift.IN_SYNC,
+        "ScaledToZero",
+        "longshore scale digits --copies 1",
+    ),
+    (
+        "copies where none are desired are drift",
+        {"copies": 0},
+        Health.SCALED_TO_ZERO,
+        Drift.DRIFTED,
+        "UnexpectedCopies",
+        "4 of version 1",
+    ),
+    (
+        "while rolling, the copies of both versions count",
+        {**ROLLING, "observed": copies("1", 2) + copies("2", 2), "traffic": {"1": 50, "2": 50}},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        None,
+        "",
+    ),
+    (
+        "while rolling, a third version is drift",
+        {**ROLLING, "observed": copies("1", 4) + copies("3", 1)},
+        Health.HEALTHY,
+        Drift.DRIFTED,
+        "UnexpectedCopies",
+        "1 of version 3",
+    ),
+    (
+        "draining copies of the old version after success are no drift",
+        {"observed": copies("1", 4) + copies("0", 1, CopyState.DRAINING)},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        None,
+        "",
+    ),
+    (
+        "more copies than desired are drift",
+        {"observed": copies("1", 5)},
+        Health.HEALTHY,
+        Drift.DRIFTED,
+        "CopiesInExcess",
+        "5 copies of version 1",
+    ),
+    (
+        "split traffic with no operation under way is drift",
+        {"observed": copies("1", 4), "traffic": {"1": 99, "2": 0}},
+        Health.HEALTHY,
+        Drift.DRIFTED,
+        "TrafficDiffers",
+        "99% to version 1",
+    ),
+    (
+        "a paused rollout says its own reason",
+        {**ROLLING, "phase": Phase.PAUSED, "reason": "PausedByUser", "message": "`longshore rollout resume digits`"},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        "PausedByUser",
+        "rollout resume digits",
+    ),
+    (
+        "a rolled back deployment is healthy and still says why",
+        {"kind": OperationKind.ROLLOUT, "phase": Phase.ROLLED_BACK, "reason": "CheckFailed", "message": None},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        "CheckFailed",
+        "longshore rollout status digits",
+    ),
+    (
+        "what is wrong now goes before how the last rollout ended",
+        {
+            "kind": OperationKind.ROLLOUT,
+            "phase": Phase.ROLLED_BACK,
+            "reason": "CheckFailed",
+            "observed": copies("1", 1),
+        },
+        Health.DEGRADED,
+        Drift.DRIFTED,
+        "CopiesNotReady",
+        "1 of 4",
+    ),
+    (
+        "a failed onboarding is unavailable and has nothing to return to",
+        {
+            "version": None,
+            "phase": Phase.FAILED,
+            "reason": "NothingToReturnTo",
+            "message": "fix it, then `longshore rollout retry digits`",
+            "observed": (),
+            "traffic": {},
+        },
+        Health.UNAVAILABLE,
+        Drift.IN_SYNC,
+        "NothingToReturnTo",
+        "longshore rollout retry digits",
+    ),
+    (
+        "an onboarding under way is unavailable until it serves",
+        {
+            "version": None,
+            "rollout_version": "1",
+            "phase": Phase.PROGRESSING,
+            "observed": copies("1", 2),
+            "traffic": {},
+        },
+        Health.UNAVAILABLE,
+        Drift.IN_SYNC,
+        "NoTraffic",
+        "longshore rollout watch digits",
+    ),
+    (
+        "an onboarding without ready copies says so",
+        {"version": None, "rollout_version": "1", "phase": Phase.PROGRESSING, "observed": (), "traffic": {}},
+        Health.UNAVAILABLE,
+        Drift.IN_SYNC,
+        "Onboarding",
+        "0 of 4",
+    ),
+    (
+        "an old observation makes the message say so",
+        {"observed_at": NOW - timedelta(seconds=45)},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        "ObservationStale",
+        "last observed 45 s ago",
+    ),
+    (
+        "an old observation is added to another message",
+        {"observed_at": NOW - timedelta(seconds=31), "observed": copies("1", 3)},
+        Health.DEGRADED,
+        Drift.DRIFTED,
+        "CopiesNotReady",
+        "last observed 31 s ago",
+    ),
+    (
+        "a target that was never observed is unavailable",
+        {"observed_at": None, "observed": ()},
+        Health.UNAVAILABLE,
+        Drift.DRIFTED,
+        "NotObserved",
+        "longshore doctor",
+    ),
+    (
+        "a retired deployment says how it comes back",
+        {"retired": True, "kind": OperationKind.RETIRE, "observed": (), "traffic": {}},
+        Health.SCALED_TO_ZERO,
+        Drift.IN_SYNC,
+        "Retired",
+        "longshore apply",
+    ),
+    (
+        "copies that are being retired are no drift",
+        {"kind": OperationKind.RETIRE, "phase": Phase.PROGRESSING, "observed": copies("3", 1) + copies("1", 4)},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        None,
+        "",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("changes", "condition", "difference", "reason", "says"),
+    [row[1:] for row in TABLE],
+    ids=[row[0] for row in TABLE],
+)
+def test_standing(
+    changes: dict[str, object], condition: Health, difference: Drift, reason: str | None, says: str
+) -> None:
+    found = standing(facts(**changes))
+    assert (found.health, found.drift, found.reason) == (condition, difference, reason)
+    assert says in (found.message or "")
+
+
+VERSIONS = st.sampled_from(["1", "2", "3"])
+FLEETS = st.lists(st.tuples(VERSIONS, st.sampled_from(CopyState)), max_size=8)
+
+
+@st.composite
+def situations(draw: st.DrawFn) -> DeploymentFacts:
+    fleet = tuple(
+        copy.model_copy(update={"id": f"digits-{number}"})
+        for number, (version, state) in enumerate(draw(FLEETS))
+        for copy in copies(version, 1, state)
+    )
+    return facts(
+        copies=draw(st.integers(0, 6)),
+        version=draw(st.none() | VERSIONS),
+        rollout_version=draw(st.none() | VERSIONS),
+        phase=draw(st.none() | st.sampled_from(Phase)),
+        kind=draw(st.sampled_from(OperationKind)),
+        observed=fleet,
+        observed_at=draw(st.none() | st.just(NOW) | st.just(NOW - timedelta(hours=1))),
+        traffic=draw(st.dictionaries(VERSIONS, st.integers(0, 100), max_size=2)),
+    )
+
+
+@given(situations())
+def test_whatever_is_not_healthy_has_a_camel_case_reason_and_names_a_command(situation: DeploymentFacts) -> None:
+    found = standing(situation)
+    if found.health is not Health.HEALTHY or found.drift is Drift.DRIFTED:
+        assert found.reason is not None
+        assert found.reason.isalpha()
+        assert found.reason[0].isupper()
+        assert "`longshore " in (found.message or "")
+
+
+ORDER = [Health.UNAVAILABLE, Health.DEGRADED, Health.HEALTHY]
+
+
+@given(situations(), VERSIONS)
+def test_one_more_ready_copy_never_makes_health_worse(situation: DeploymentFacts, version: str) -> None:
+    before, _ = health(situation)
+    after, _ = health(situation.model_copy(update={"observed": situation.observed + copies(version, 1)}))
+    if before is Health.SCALED_TO_ZERO:
+        assert after is Health.SCALED_TO_ZERO
+    else:
+        assert ORDER.index(after) >= ORDER.index(before)

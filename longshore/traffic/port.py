@@ -5,23 +5,10 @@ from typing import Protocol
 
 from longshore.planning.fence import Fence
 from longshore.planning.observed import Sample
+from longshore.planning.route import Route
 from longshore.spec.base import Value
 
-
-class Route(Value):
-    """Who serves a deployment's requests. Endpoints are not here: they follow the observed copies.
-
-    Only ready copies of a version are its endpoints; draining ones are marked so until they are gone.
-    """
-
-    deployment: str
-    model: str
-    weights: dict[str, int]
-    """Version → share in percent, adding up to 100. Versions of weight 0 are left out."""
-    standby: tuple[str, ...] = ()
-    """Versions without weight whose cluster is kept: about to get traffic, or finishing their last requests."""
-    idempotent: bool = False
-    """Whether a request may be sent twice."""
+__all__ = ["Route", "RouteStatus", "TrafficError", "TrafficPlane"]
 
 
 class RouteStatus(Value):

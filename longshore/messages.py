@@ -3,12 +3,10 @@
 Workflow, update and query names are here too, so that the API starts workflows it does not import.
 """
 
-from typing import Any
-
+from longshore.planning.operation import VersionFacts
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
 from longshore.spec.deployment import DeploymentSpec
-from longshore.spec.model_version import Resources
 
 DEPLOYMENT_WORKFLOW = "Deployment"
 TASK_QUEUE = "longshore"
@@ -27,15 +25,6 @@ def operation_id(deployment: str, kind: OperationKind, number: int) -> str:
 def target_queue(target: str) -> str:
     """The task queue of the workers beside a target."""
     return f"longshore-target-{target}"
-
-
-class VersionFacts(Value):
-    """What decisions need of a model version; activities look the rest up in the store."""
-
-    version: str
-    resources: Resources
-    side_by_side: bool = True
-    smoke: bool = False
 
 
 class Request(Value):
@@ -98,51 +87,3 @@ class Refusal(Value):
 
 REFUSED = "Refused"
 """Type of the ApplicationError of a rejected update."""
-
-
-class OperationOrder(Value):
-    """What a deployment gives an operation to do. A saved state comes along when it continues as new."""
-
-    id: str
-    deployment: str
-    number: int
-    kind: OperationKind
-    target: str
-    model: str
-    actor: str
-    revision: int
-    spec: DeploymentSpec
-    new: VersionFacts
-    old: VersionFacts | None = None
-    old_revision: int | None = None
-    old_copies: int = 0
-    """Desired copies before this operation."""
-    state: dict[str, Any] | None = None
-
-
-class OperationResult(Value):
-    """How an operation ended, and what was then observed to run."""
-
-    phase: Phase
-    reason: str | None = None
-    message: str | None = None
-    copies: dict[str, int] = {}
-
-
-class ControlSignal(Value):
-    """A control verb on its way to the operation; acknowledged by its sequence number."""
-
-    sequence: int
-    verb: str
-    actor: str
-    full: bool = False
-    reason: str | None = None
-
-
-class Acknowledgement(Value):
-    """The operation's word on a control signal."""
-
-    sequence: int
-    refusal: Refusal | None = None
-    message: str = ""
-    phase: Phase

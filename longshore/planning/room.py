@@ -22,6 +22,8 @@ class ReservationRequest(Value):
     old_version: str | None = None
     settled: int = 0
     """Copies of `version` that already hold their room, from earlier batches."""
+    whole: bool = False
+    """Grant the whole batch or nothing: an onboarding starts with all its copies."""
 
 
 class Grant(Value):

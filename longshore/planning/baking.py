@@ -1,0 +1,129 @@
+"""The bake of a batch: measure at absolute instants, judge, and say when the batch may go on (DESIGN, rule 14)."""
+
+from datetime import datetime, timedelta
+
+from longshore.planning.checks import CheckCounters, Measurement, Outcome, Verdict, judge, may_end_bake, progress
+from longshore.planning.operation import Measure
+from longshore.planning.rollout_state import Bake, PauseReason, RolloutState
+from longshore.planning.turn import Turn
+from longshore.planning.words import CheckProgress, EventType
+from longshore.spec.deployment import Check
+
+EVENTS = {
+    Outcome.FAILED: EventType.CHECK_FAILED,
+    Outcome.INCONCLUSIVE: EventType.CHECK_INCONCLUSIVE,
+    Outcome.ERROR: EventType.CHECK_ERROR,
+    Outcome.PASSED: EventType.CHECK_PASSED,
+}
+
+
+def begin(turn: Turn[RolloutState], since: datetime) -> Bake:
+    """A bake whose windows begin at `since`; counters start anew."""
+    return Bake(
+        since=since,
+        ends=since + timedelta(seconds=0 if turn.state.skip else turn.order.spec.rollout.bake),
+        due={check.name: since for check in checks(turn)},
+    )
+
+
+def checks(turn: Turn[RolloutState]) -> tuple[Check, ...]:
+    """The checks that this rollout still asks."""
+    return () if turn.state.skip else turn.order.spec.rollout.checks
+
+
+def count(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Verdict]:
+    """Take in what was just measured. The verdict is the gravest of the checks'."""
+    gravest = Verdict(action="go_on")
+    counters, latest = dict(bake.counters), dict(bake.latest)
+    by_name = {check.name: check for check in checks(turn)}
+    for measurement in turn.facts.measurements or ():
+        check = by_name.get(measurement.check)
+        if check is None:
+            continue
+        counters[check.name], verdict = judge(counters.get(check.name, CheckCounters()), measurement, check)
+        before = latest.get(check.name)
+        latest[check.name] = measurement
+        bad = measurement.outcome in {Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.ERROR}
+        if bad and (verdict.action != "go_on" or before is None or before.outcome is not measurement.outcome):
+            say(turn, check, measurement)
+        if _gravity(verdict) > _gravity(gravest):
+            gravest = verdict
+    return bake.model_copy(update={"counters": counters, "latest": latest}), gravest
+
+
+def say(turn: Turn[RolloutState], check: Check, measurement: Measurement) -> None:
+    """An event for one measurement, with its numbers."""
+    evidence = measurement.model_dump(
+        mode="json", include={"value", "baseline", "samples", "p_value", "window_start", "window_end"}
+    )
+    turn.emit(
+        EVENTS[measurement.outcome],
+        measurement.message,
+        batch=turn.state.batch,
+        check=check.name,
+        enforced=check.mode == "enforce",
+        value=evidence["value"],
+        baseline=evidence["baseline"],
+        samples=evidence["samples"],
+        pValue=evidence["p_value"],
+        windowStart=evidence["window_start"],
+        windowEnd=evidence["window_end"],
+    )
+
+
+def say_passed(turn: Turn[RolloutState], bake: Bake) -> None:
+    """An event for every check that let the batch go on."""
+    for check in checks(turn):
+        measurement = bake.latest.get(check.name)
+        if measurement is not None and measurement.outcome is Outcome.PASSED:
+            say(turn, check, measurement)
+
+
+def due_now(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Measure | None]:
+    """One measurement of all the checks whose instant has come; None when there is none."""
+    names = tuple(check.name for check in checks(turn) if bake.due[check.name] <= turn.now)
+    if not names:
+        return bake, None
+    return _measured(turn, bake, names, over=False)
+
+
+def last_call(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Measure]:
+    """The measurement of all checks at the end of the bake."""
+    return _measured(turn, bake, tuple(check.name for check in checks(turn)), over=True)
+
+
+def _measured(turn: Turn[RolloutState], bake: Bake, names: tuple[str, ...], *, over: bool) -> tuple[Bake, Measure]:
+    due = dict(bake.due)
+    for check in checks(turn):
+        while due[check.name] <= turn.now:
+            due[check.name] += timedelta(seconds=check.interval)
+    measure = Measure(checks=names, batch=turn.state.batch, not_before=bake.since, bake_ended=over)
+    return bake.model_copy(update={"due": due, "last_call": over}), measure
+
+
+def unfinished(turn: Turn[RolloutState], bake: Bake) -> bool:
+    """Whether a check still has to be measured before the bake may end: an error never promotes."""
+    return any(
+        check.name not in bake.latest or not may_end_bake(check, bake.latest[check.name]) for check in checks(turn)
+    )
+
+
+def next_instant(bake: Bake, *, paused: bool) -> datetime | None:
+    """When to look again; a paused bake has no end, only its checks."""
+    instants = list(bake.due.values()) if paused else [*bake.due.values(), bake.ends]
+    return min(instants, default=None)
+
+
+def pause_reason(verdict: Verdict) -> PauseReason:
+    """The pause a verdict asks for."""
+    return PauseReason.ERROR if verdict.reason == "CheckError" else PauseReason.INCONCLUSIVE
+
+
+def watched(turn: Turn[RolloutState]) -> tuple[CheckProgress, ...]:
+    """The checks as people watch them."""
+    latest = turn.state.bake.latest if turn.state.bake else {}
+    return tuple(progress(check, latest.get(check.name)) for check in turn.order.spec.rollout.checks)
+
+
+def _gravity(verdict: Verdict) -> int:
+    return {"go_on": 0, "pause": 1, "roll_back": 2}[verdict.action]

@@ -1,0 +1,295 @@
+"""What every operation is made of: facts in, a decision out.
+
+An operation is a state machine driven by a pure function `advance(order, state, facts) → Decision`. A decision
+holds either actions to carry out now, or the instant until which there is nothing to do, or the end. The workflow
+carries the actions out by activities, puts what they observed into the facts, and asks again.
+"""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from longshore.planning.checks import Measurement
+from longshore.planning.observed import Copy, CopyState, Observation
+from longshore.planning.room import Grant, ReservationRequest
+from longshore.planning.words import Event, OperationKind, Phase, Progress
+from longshore.spec.base import Value
+from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.model_version import Resources
+
+
+class VersionFacts(Value):
+    """What decisions need of a model version; activities look the rest up in the store."""
+
+    version: str
+    resources: Resources
+    side_by_side: bool = True
+    smoke: bool = False
+
+
+class OperationOrder(Value):
+    """What a deployment gives an operation to do. A saved state comes along when it continues as new."""
+
+    id: str
+    """`digits/rollout-2`."""
+    deployment: str
+    number: int
+    kind: OperationKind
+    target: str
+    model: str
+    actor: str
+    revision: int | None
+    spec: DeploymentSpec
+    new: VersionFacts
+    """The version that shall serve in the end."""
+    old: VersionFacts | None = None
+    old_revision: int | None = None
+    versions: tuple[str, ...] = ()
+    """retire: every version that may have copies."""
+    state: dict[str, Any] | None = None
+    """The operation's state when it continues as new."""
+
+
+class OperationResult(Value):
+    """How an operation ended."""
+
+    phase: Phase
+    reason: str | None = None
+    message: str | None = None
+
+
+# -- actions: each is one activity ---------------------------------------------------------------------------------
+
+
+class Verify(Value):
+    """Check the new version's artifact and command on the target."""
+
+    kind: Literal["verify"] = "verify"
+
+
+class Reserve(Value):
+    """Ask for room."""
+
+    kind: Literal["reserve"] = "reserve"
+    request: ReservationRequest
+
+
+class Ensure(Value):
+    """Bring one version to a level."""
+
+    kind: Literal["ensure"] = "ensure"
+    version: str
+    copies: int
+    surplus: Literal["drain", "end"]
+    placement: dict[str, int] = {}
+    step: int
+
+
+class Observe(Value):
+    """Read the deployment's copies."""
+
+    kind: Literal["observe"] = "observe"
+
+
+class Smoke(Value):
+    """Ask every ready copy of a version its smoke request."""
+
+    kind: Literal["smoke"] = "smoke"
+    version: str
+
+
+class Publish(Value):
+    """Publish a route and wait a little for its acknowledgement."""
+
+    kind: Literal["publish"] = "publish"
+    weights: dict[str, int]
+    standby: tuple[str, ...] = ()
+    step: int
+
+
+class Withdraw(Value):
+    """Remove the route and wait a little for the acknowledgement."""
+
+    kind: Literal["withdraw"] = "withdraw"
+    step: int
+
+
+class Drained(Value):
+    """Ask whether the draining copies have finished their requests."""
+
+    kind: Literal["drained"] = "drained"
+    addresses: tuple[str, ...]
+
+
+class Measure(Value):
+    """Measure the named checks, and read the copies."""
+
+    kind: Literal["measure"] = "measure"
+    checks: tuple[str, ...]
+    batch: int
+    not_before: datetime
+    bake_ended: bool
+    golden_only: bool = False
+
+
+Action = Annotated[
+    Verify | Reserve | Ensure | Observe | Smoke | Publish | Withdraw | Drained | Measure, Field(discriminator="kind")
+]
+
+
+# -- facts: what the last actions observed -------------------------------------------------------------------------
+
+
+class Trouble(Value):
+    """An action that did not succeed, in the words of the room it was asked of."""
+
+    action: str
+    reason: str
+    message: str
+    retryable: bool
+    """Whether doing the same later can help."""
+
+
+class Acked(Value):
+    """What became of a published or withdrawn route."""
+
+    acked: bool
+    at: datetime
+    rejected: str | None = None
+    gateways: int = 0
+
+
+class DrainReport(Value):
+    """What was read of the draining copies."""
+
+    acked: bool
+    """Whether every gateway knows that they drain."""
+    in_flight: int
+    """Requests still at them, over all gateways."""
+
+
+class Command(Value):
+    """A control verb that reached the operation."""
+
+    sequence: int
+    verb: Literal["pause", "resume", "promote", "abort", "retire"]
+    actor: str
+    full: bool = False
+    reason: str | None = None
+
+
+class Facts(Value):
+    """All that a decision may look at besides the order and the state; what is not kept is of the last actions."""
+
+    now: datetime
+    answered: bool = False
+    """Whether the actions of the last decision were just carried out."""
+    observation: Observation | None = None
+    """The newest reading of this deployment's copies; it stays until there is a newer one."""
+    fresh: bool = False
+    """Whether the observation was read by those actions."""
+    grant: Grant | None = None
+    acked: Acked | None = None
+    drain: DrainReport | None = None
+    measurements: tuple[Measurement, ...] | None = None
+    smoke: str | None = None
+    """What went wrong in the smoke test; empty when it passed."""
+    verified: bool = False
+    trouble: Trouble | None = None
+    commands: tuple[Command, ...] = ()
+
+    def copies(self, version: str) -> tuple[Copy, ...]:
+        """The copies of a version, in any state."""
+        return tuple(copy for copy in (self.observation.copies if self.observation else ()) if copy.version == version)
+
+    def count(self, version: str, *states: CopyState) -> int:
+        """How many copies of a version are in one of the states; in any, when none is named."""
+        return sum(not states or copy.state in states for copy in self.copies(version))
+
+    def ready(self, version: str) -> int:
+        """Ready copies of a version."""
+        return self.count(version, CopyState.READY)
+
+    def serving(self, version: str) -> int:
+        """Copies of a version that serve, or are on their way to."""
+        return sum(copy.state not in {CopyState.DRAINING, CopyState.ENDING} for copy in self.copies(version))
+
+    def draining(self, version: str) -> tuple[Copy, ...]:
+        """Copies of a version that get no new requests but still live."""
+        return tuple(copy for copy in self.copies(version) if copy.state is CopyState.DRAINING)
+
+    @property
+    def accelerators(self) -> int:
+        """Accelerators that the deployment's copies hold, in any state."""
+        return sum(len(copy.accelerators) for copy in (self.observation.copies if self.observation else ()))
+
+
+class Acknowledged(Value):
+    """What became of a command."""
+
+    sequence: int
+    accepted: bool
+    message: str
+    reason: str | None = None
+
+
+class Draining(Value):
+    """Copies of a version being brought down to a level."""
+
+    version: str
+    level: int
+    ending: bool = False
+    until: datetime
+    """They are ended by then, whether their requests are done or not."""
+
+
+class State(Value):
+    """What any operation remembers from one decision to the next."""
+
+    phase: Phase = Phase.PENDING
+    reason: str | None = None
+    message: str | None = None
+    step: int = 0
+    """Grows with every write on the outside; the second half of the fence."""
+    started: bool = False
+    weights: dict[str, int] = {}
+    """Weights last acked; empty while there is no route."""
+    published: dict[str, int] = {}
+    """Weights last asked for; they are live once they equal `weights`."""
+    peak_accelerators: int = 0
+    draining: Draining | None = None
+    asked: bool = False
+    """Whether the present stage's action was carried out; begins anew with every stage."""
+    troubled: bool = False
+    """Whether the present reason tells of an action that could not be carried out."""
+    pending: tuple[Action, ...] = ()
+    """The actions of the last decision, to be asked again when one could not be carried out."""
+
+
+class Shares(Value):
+    """From `at` on the versions hold these shares of the traffic."""
+
+    at: datetime
+    weights: dict[str, int]
+    cause: str
+
+
+class Decision(Value):
+    """What to do now: carry out `actions` and ask again; or end with `result`; or wait.
+
+    Waiting ends at `wait_until`, or with a command where that is None.
+    """
+
+    state: dict[str, Any]
+    actions: tuple[Action, ...] = ()
+    wait_until: datetime | None = None
+    result: OperationResult | None = None
+    phase: Phase
+    reason: str | None = None
+    message: str | None = None
+    events: tuple[Event, ...] = ()
+    shares: Shares | None = None
+    """New shares of traffic for the ledger, when they changed."""
+    progress: Progress = Progress()
+    acknowledged: tuple[Acknowledged, ...] = ()

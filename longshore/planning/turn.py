@@ -1,0 +1,235 @@
+"""One decision in the making: what the operations' planners share."""
+
+from datetime import datetime, timedelta
+from typing import Any, Generic, TypeVar
+
+from longshore.planning.operation import (
+    Acked,
+    Acknowledged,
+    Action,
+    Command,
+    Decision,
+    Drained,
+    Draining,
+    Ensure,
+    Facts,
+    Observe,
+    OperationOrder,
+    OperationResult,
+    Publish,
+    Shares,
+    State,
+    Withdraw,
+)
+from longshore.planning.words import Event, EventType, Phase, Progress
+
+POLL = timedelta(seconds=1)
+"""Between two looks at copies that start or drain, or at a route that is not acked: both answer in milliseconds."""
+TROUBLE_POLL = timedelta(seconds=3)
+"""Before an action is asked again that could not be carried out; the activity's own retries came before."""
+END_LIMIT = timedelta(minutes=5)
+"""A copy that was told to end and is still there by then needs a person."""
+
+S = TypeVar("S", bound=State)
+
+
+class Turn(Generic[S]):
+    """The order, the facts and the state as it changes; collects events and answers until a decision is made."""
+
+    def __init__(self, order: OperationOrder, state: S, facts: Facts) -> None:
+        self.order = order
+        self.facts = facts
+        self.state = state
+        self.events: list[Event] = []
+        self.acknowledged: list[Acknowledged] = []
+        self.shares: Shares | None = None
+        self.become(peak_accelerators=max(state.peak_accelerators, facts.accelerators))
+        if facts.answered:
+            self.become(pending=())
+            if state.troubled:
+                self.become(troubled=False, reason=None, message=None)
+
+    @property
+    def now(self) -> datetime:
+        """The instant of this decision."""
+        return self.facts.now
+
+    def become(self, **changes: Any) -> None:
+        """Change the state."""
+        self.state = self.state.model_copy(update=changes)
+
+    def say(self, phase: Phase, reason: str | None = None, message: str | None = None) -> None:
+        """Change what people are told of the operation."""
+        self.become(phase=phase, reason=reason, message=message)
+
+    def emit(self, type: EventType, message: str, *, actor: str | None = None, **evidence: Any) -> None:
+        """Add an event; `batch` in the evidence becomes the event's own."""
+        self.events.append(
+            Event(
+                at=self.now,
+                deployment=self.order.deployment,
+                type=type,
+                revision=self.order.revision,
+                batch=evidence.pop("batch", None),
+                actor=actor,
+                message=message,
+                evidence=evidence,
+            )
+        )
+
+    def next_step(self) -> int:
+        """The number of the next write on the outside."""
+        self.become(step=self.state.step + 1)
+        return self.state.step
+
+    def answer(self, command: Command, message: str) -> None:
+        """Accept a command."""
+        self.acknowledged.append(Acknowledged(sequence=command.sequence, accepted=True, message=message))
+
+    def refuse(self, command: Command, reason: str, message: str) -> None:
+        """Refuse a command; it changes nothing."""
+        self.acknowledged.append(
+            Acknowledged(sequence=command.sequence, accepted=False, reason=reason, message=message)
+        )
+
+    # -- the three ways a decision ends ----------------------------------------------------------------------------
+
+    def act(self, *actions: Action) -> Decision:
+        """Carry these out, then ask again."""
+        self.become(pending=actions)
+        return self._decision(actions=actions)
+
+    def wait(self, until: datetime | None) -> Decision:
+        """Nothing to do until then, or until a command comes."""
+        self.become(pending=())
+        return self._decision(wait_until=until)
+
+    def poll(self, after: timedelta = POLL) -> Decision:
+        """Look again a little later."""
+        return self.wait(self.now + after)
+
+    def end(self, phase: Phase, reason: str | None = None, message: str | None = None) -> Decision:
+        """The operation is over."""
+        self.say(phase, reason, message)
+        self.become(pending=())
+        return self._decision(result=OperationResult(phase=phase, reason=reason, message=message))
+
+    def _decision(self, **how: Any) -> Decision:
+        state = self.state
+        return Decision(
+            state=state.model_dump(mode="json"),
+            phase=state.phase,
+            reason=state.reason,
+            message=state.message,
+            events=tuple(self.events),
+            shares=self.shares,
+            acknowledged=tuple(self.acknowledged),
+            progress=self.progress(),
+            **how,
+        )
+
+    def progress(self) -> Progress:
+        """What people watch: copies as observed, traffic as acked. Planners with a ladder say more."""
+        copies: dict[str, int] = {}
+        ready: dict[str, int] = {}
+        for copy in self.facts.observation.copies if self.facts.observation else ():
+            copies[copy.version] = copies.get(copy.version, 0) + 1
+            ready[copy.version] = ready.get(copy.version, 0) + (copy.state == "ready")
+        return Progress(
+            copies=copies,
+            ready={version: count for version, count in ready.items() if count},
+            traffic=self.state.weights,
+            peak_accelerators=self.state.peak_accelerators,
+        )
+
+    # -- pieces that several planners need -------------------------------------------------------------------------
+
+    def owed(self) -> Decision | None:
+        """Ask again, a little later, for actions that could not be carried out. None when none are owed."""
+        trouble = self.facts.trouble
+        if trouble is not None and trouble.retryable:
+            self.become(troubled=True, reason=trouble.reason, message=trouble.message)
+            return self._decision(wait_until=self.now + TROUBLE_POLL)
+        if self.state.pending and not self.facts.answered:
+            return self._decision(actions=self.state.pending)
+        return None
+
+    def look(self) -> Decision:
+        """Read the copies, now or after the poll interval when they were just read."""
+        return self.poll() if self.facts.fresh else self.act(Observe())
+
+    def drain_to(self, version: str, level: int) -> Decision | None:
+        """Bring a version down to `level` copies: no new requests, then wait for theirs, then end them.
+
+        Returns:
+            The decision to make; None once no more than `level` copies are there.
+        """
+        facts, work = self.facts, self.state.draining
+        if work is None or (work.version, work.level) != (version, level):
+            if facts.observation is not None and facts.count(version) <= level and not facts.draining(version):
+                return None
+            until = self.now + timedelta(seconds=self.order.spec.rollout.drain_timeout)
+            self.become(draining=Draining(version=version, level=level, until=until))
+            return self.act(Ensure(version=version, copies=level, surplus="drain", step=self.next_step()))
+        if not work.ending:
+            addresses = tuple(copy.address for copy in facts.draining(version) if copy.address)
+            done = facts.drain is not None and facts.drain.acked and facts.drain.in_flight == 0
+            if addresses and not done and self.now < work.until:
+                if facts.drain is None:
+                    return self.act(Drained(addresses=addresses))
+                return self.poll()
+            limit = self.now + END_LIMIT
+            self.become(draining=work.model_copy(update={"ending": True, "until": limit}))
+            return self.act(Ensure(version=version, copies=level, surplus="end", step=self.next_step()))
+        if facts.count(version) <= level:
+            self.become(draining=None)
+            return None
+        if self.now >= work.until:
+            stuck = ", ".join(copy.id for copy in facts.copies(version)[level:])
+            message = f"copies of version {version} do not end: {stuck}; see longshore logs {self.order.deployment}"
+            return self.end(Phase.FAILED, "CopiesDoNotEnd", message)
+        return self.look()
+
+    def shift(
+        self, weights: dict[str, int], standby: tuple[str, ...], cause: str, batch: int | None
+    ) -> Decision | None:
+        """Publish weights and wait until every gateway acked them; then say so.
+
+        Returns:
+            The decision to make; None once the weights are live.
+        """
+        acked = self.facts.acked
+        if acked is None:
+            self.become(published=weights)
+            return self.act(Publish(weights=weights, standby=standby, step=self.next_step()))
+        if not acked.acked:
+            return self._wait_for_gateways(acked)
+        if weights != self.state.weights:
+            self.shares = Shares(at=acked.at, weights=weights, cause=cause)
+            self.become(weights=weights)
+            self.emit(EventType.TRAFFIC_SHIFTED, cause, batch=batch, weights=weights)
+        return None
+
+    def unroute(self, cause: str) -> Decision | None:
+        """Withdraw the route and wait until every gateway acked that.
+
+        Returns:
+            The decision to make; None once no request is routed.
+        """
+        acked = self.facts.acked
+        if acked is None:
+            self.become(published={})
+            return self.act(Withdraw(step=self.next_step()))
+        if not acked.acked:
+            return self._wait_for_gateways(acked)
+        if self.state.weights:
+            self.shares = Shares(at=acked.at, weights={}, cause=cause)
+            self.become(weights={})
+        return None
+
+    def _wait_for_gateways(self, acked: Acked) -> Decision:
+        if acked.rejected:
+            self.become(reason="RouteRejected", message=f"a gateway refused the route: {acked.rejected}")
+        elif not acked.gateways:
+            self.become(reason="NoGateway", message="no gateway is connected: see longshore doctor")
+        return self.poll()

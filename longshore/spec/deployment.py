@@ -6,20 +6,22 @@ from pydantic import Field, model_validator
 
 from longshore.spec.base import Spec
 from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies
+from longshore.spec.release import not_yet, not_yet_fields, nothing_yet
 
 TRAFFIC_METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy)$"
+GOLDEN_URI = r"^file://"
 
 
 class GoldenSource(Spec):
     """Golden requests: a JSON Lines file of `{"path", "body", "expect"}`; the metric is the share answered right."""
 
-    golden: str = Field(pattern=r"^file://", description="The JSON Lines file.")
+    golden: str = Field(pattern=GOLDEN_URI, description="The JSON Lines file.")
 
 
 class Check(Spec):
     """A measured condition watched while a batch bakes."""
 
-    name: Name
+    name: Name = Field(description="Names the check in events; differs from the others'.")
     metric: str = Field(pattern=TRAFFIC_METRICS, description="error-rate, latency-p50 … latency-p99.9, accuracy.")
     max: float | None = Field(default=None, description="Largest good value; latency in milliseconds.")
     min: float | None = Field(default=None, description="Smallest good value.")
@@ -31,8 +33,11 @@ class Check(Spec):
     failures: int = Field(default=0, ge=0, description="Failed measurements allowed.")
     errors: int = Field(default=4, ge=0, description="Consecutive could-not-measure allowed.")
     inconclusive: int = Field(default=0, ge=0, description="Inconclusive measurements allowed.")
-    mode: Literal["enforce", "observe"] = "enforce"
-    source: GoldenSource | None = Field(default=None, description="Left out: the traffic plane.")
+    mode: Literal["enforce", "observe"] = Field(default="enforce", description="observe: measured and shown, no more.")
+    source: Annotated[
+        GoldenSource | None,
+        not_yet_fields("prometheus", "cloudwatch", "http", instead="the traffic plane (leave it out) or golden"),
+    ] = Field(default=None, description="Left out: the traffic plane.")
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
@@ -50,7 +55,9 @@ class Check(Spec):
 class RolloutPolicy(Spec):
     """How a deployment moves from one revision to the next."""
 
-    strategy: Literal["auto", "rolling"] = Field(default="auto", description="How copies are replaced.")
+    strategy: Annotated[Literal["auto", "rolling"], not_yet("canary", "blueGreen", instead="auto or rolling")] = Field(
+        default="auto", description="How copies are replaced."
+    )
     batch: Amount = Field(default="25%", description="Copies replaced together; at least 1; a percentage rounds up.")
     max_unavailable: Amount = Field(default=0, description="Copies that may be missing; a percentage rounds down.")
     bake: Duration = Field(default=30.0, description="Wait and watch after a batch has its traffic.")
@@ -60,7 +67,10 @@ class RolloutPolicy(Spec):
     keep_warm: Duration = Field(
         default=0.0, description="blueGreen: old copies kept after success, for an instant undo."
     )
-    checks: tuple[Check, ...] = ()
+    steps: Annotated[tuple[()], nothing_yet((), instead="no steps, as rolling has none")] = Field(
+        default=(), description="Steps of a canary, which this release does not have: always empty."
+    )
+    checks: tuple[Check, ...] = Field(default=(), description="Conditions watched while a batch bakes.")
 
     @model_validator(mode="after")
     def _check_names_differ(self) -> Self:
@@ -93,11 +103,11 @@ class RolloutPolicy(Spec):
 class DeploymentSpec(Spec):
     """The desired state of one model on one target."""
 
-    target: Name
-    model: Name
-    version: Version
-    copies: Annotated[int, Field(ge=0, le=10_000)] = 1
+    target: Name = Field(description="The target whose accelerators it uses; never changes.")
+    model: Name = Field(description="The model it serves; never changes.")
+    version: Version = Field(description="The registered version of the model that shall serve.")
+    copies: int = Field(default=1, ge=0, le=10_000, description="Copies that shall serve; 0 scales to zero.")
     idempotent: bool = Field(
         default=False, description="true: requests may be sent twice, so one that a dying copy cut off is retried."
     )
-    rollout: RolloutPolicy = RolloutPolicy()
+    rollout: RolloutPolicy = Field(default=RolloutPolicy(), description="How a new version is rolled out.")

@@ -16,21 +16,21 @@ API_VERSION: Final = "longshore/v1"
 class NamedMetadata(Spec):
     """What identifies a target."""
 
-    name: Name
+    name: Name = Field(description="Its name, unique among targets.")
 
 
 class DeploymentMetadata(Spec):
     """What identifies a deployment, and the labels people filter by."""
 
-    name: Name
-    labels: dict[str, str] = {}
+    name: Name = Field(description="Its name, unique among deployments.")
+    labels: dict[str, str] = Field(default={}, description="Labels to filter by, texts by name.")
 
 
 class ModelVersionMetadata(Spec):
     """What identifies a model version."""
 
-    model: Name
-    version: Version
+    model: Name = Field(description="The model it is a version of.")
+    version: Version = Field(description="Its label; with the model, what it is known by.")
 
 
 class Target(Spec):

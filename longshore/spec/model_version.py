@@ -6,8 +6,12 @@ from pydantic import Field
 
 from longshore.spec.base import Spec
 from longshore.spec.quantities import Name
+from longshore.spec.release import nothing_yet
 
-Digest = Annotated[str, Field(pattern=r"^sha256:[0-9a-f]{64}$")]
+DIGEST = r"^sha256:[0-9a-f]{64}$"
+ABSOLUTE_PATH = r"^/"
+
+Digest = Annotated[str, Field(pattern=DIGEST)]
 
 
 class Artifact(Spec):
@@ -20,8 +24,8 @@ class Artifact(Spec):
 class Request(Spec):
     """One request that a copy must answer."""
 
-    path: str = Field(pattern=r"^/", description="Path at the copy, with query.")
-    method: Literal["GET", "POST"] = "GET"
+    path: str = Field(pattern=ABSOLUTE_PATH, description="Path at the copy, with query.")
+    method: Literal["GET", "POST"] = Field(default="GET", description="HTTP method.")
     body: Any | None = Field(default=None, description="Sent as JSON.")
     expect: Any | None = Field(default=None, description="Part of the JSON answer that must be equal.")
 
@@ -34,9 +38,16 @@ class Server(Spec):
     """
 
     command: tuple[str, ...] = Field(min_length=1, description="Program and arguments; no shell.")
-    port: Literal["auto"] | Annotated[int, Field(ge=1, le=65535)] = "auto"
-    ready: str = Field(default="/v2/health/ready", pattern=r"^/", description="200 here means ready.")
-    protocol: Literal["open-inference-v2", "openai", "http"] = "open-inference-v2"
+    image: Annotated[None, nothing_yet(None, instead="command")] = Field(
+        default=None, description="A container image, for targets that this release does not have: always null."
+    )
+    port: Literal["auto"] | Annotated[int, Field(ge=1, le=65535)] = Field(
+        default="auto", description="Port it listens on; auto: a free one for each copy, `$(PORT)`."
+    )
+    ready: str = Field(default="/v2/health/ready", pattern=ABSOLUTE_PATH, description="200 here means ready.")
+    protocol: Literal["open-inference-v2", "openai", "http"] = Field(
+        default="open-inference-v2", description="What its clients speak."
+    )
     env: dict[str, str] = Field(default={}, description="Environment; no secrets here, they would be recorded.")
     secret_ref: Name | None = Field(
         default=None, description="Name of a secret whose keys become environment variables of the copy."
@@ -47,17 +58,19 @@ class Server(Spec):
 class Resources(Spec):
     """What one copy needs. Accelerators are whole and exclusive; their memory is a minimum."""
 
-    accelerators: int = Field(default=0, ge=0, le=1024)
-    accelerator_memory_gib: float = Field(default=0, ge=0, alias="acceleratorMemoryGiB")
-    cpus: float | None = Field(default=None, gt=0)
-    memory_gib: float | None = Field(default=None, gt=0, alias="memoryGiB")
+    accelerators: int = Field(default=0, ge=0, le=1024, description="GPUs.")
+    accelerator_memory_gib: float = Field(
+        default=0, ge=0, alias="acceleratorMemoryGiB", description="Least memory of each GPU, in GiB."
+    )
+    cpus: float | None = Field(default=None, gt=0, description="CPU cores.")
+    memory_gib: float | None = Field(default=None, gt=0, alias="memoryGiB", description="Memory of the host, in GiB.")
 
 
 class ModelVersionSpec(Spec):
     """An artifact, its server and its needs. Immutable once registered."""
 
-    artifact: Artifact
-    server: Server
-    resources: Resources = Resources()
+    artifact: Artifact = Field(description="What is served.")
+    server: Server = Field(description="How a copy is started and asked.")
+    resources: Resources = Field(default=Resources(), description="What one copy needs.")
     evaluation: dict[str, float] = Field(default={}, description="Figures of the offline evaluation, for people.")
     side_by_side: bool = Field(default=True, description="false: may not serve beside another version.")

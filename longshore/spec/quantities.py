@@ -9,22 +9,26 @@ from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
+_LONGEST = 3650 * 86400.0
+"""Ten years: beyond it a duration is a mistake, and milliseconds would no longer be exact."""
 _PERCENT = re.compile(r"(\d+(?:\.\d+)?)%")
 
 
 def parse_duration(value: Any) -> float:
-    """Seconds of a duration such as `90s`, `1h30m` or `250ms`. A bare number is seconds.
+    """Seconds of a duration such as `90s`, `1h30m` or `250ms`, to the millisecond. A bare number is seconds.
 
     Raises:
-        ValueError: it is not a duration, or is negative.
+        ValueError: it is not a duration, is negative, or is longer than ten years.
     """
     if isinstance(value, (int, float)) and not isinstance(value, bool):
-        if not math.isfinite(value) or value < 0:
-            raise ValueError("a duration cannot be negative")
-        return float(value)
-    if isinstance(value, str) and _DURATION.fullmatch(value.strip()):
-        return math.fsum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
-    raise ValueError(f"{value!r} is not a duration: write 30s, 5m, 1h30m or 250ms")
+        seconds = value
+    elif isinstance(value, str) and _DURATION.fullmatch(value.strip()):
+        seconds = math.fsum(float(number) * _UNITS[unit] for number, unit in _PART.findall(value))
+    else:
+        raise ValueError(f"{value!r} is not a duration: write 30s, 5m, 1h30m or 250ms")
+    if not 0 <= seconds <= _LONGEST:
+        raise ValueError("a duration is neither negative nor longer than ten years")
+    return round(seconds * 1000) / 1000
 
 
 def format_duration(seconds: float) -> str:
@@ -120,8 +124,10 @@ Share = Annotated[
 ]
 """A relative increase as a fraction; written `20%` or `0.2`."""
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$")]
+NAME = r"^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$"
+Name = Annotated[str, Field(pattern=NAME)]
 """A name as DNS labels have it (RFC 1123): lower case letters, digits and dashes, at most 63."""
 
-Version = Annotated[str, Field(pattern=r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$")]
+VERSION = r"^[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$"
+Version = Annotated[str, Field(pattern=VERSION)]
 """A version label: letters, digits, dashes, dots and underscores, at most 63."""

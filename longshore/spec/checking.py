@@ -1,0 +1,139 @@
+"""One document from JSON values to a model, or every problem it has, said for people.
+
+The loader uses it on files and the API on requests, so that both say the same of the same document.
+"""
+
+import json
+import types
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, Final, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from longshore.spec.documents import API_VERSION, Deployment, Document, ModelVersion, Target
+from longshore.spec.wording import message_of
+
+KINDS: Final[Mapping[str, type[Target | ModelVersion | Deployment]]] = {
+    "Target": Target,
+    "ModelVersion": ModelVersion,
+    "Deployment": Deployment,
+}
+KINDS_NOT_YET: Final = ("Rehearsal", "Freeze")
+"""Kinds of the format that this release does not have."""
+
+Path = tuple[str | int, ...]
+
+
+class DocumentError(Exception):
+    """A document is not valid. Holds a (path, message) pair for each problem."""
+
+    def __init__(self, problems: list[tuple[Path, str]]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("; ".join(message for _, message in problems))
+
+
+def check(content: Any) -> Document:
+    """Validate one document.
+
+    Raises:
+        DocumentError: with every problem of the document.
+    """
+    model = KINDS[_kind(content)]
+    try:
+        return model.model_validate_json(json.dumps(content), strict=True)
+    except ValidationError as error:
+        raise DocumentError(_problems(model, content, error)) from error
+
+
+def identity(document: Document) -> tuple[str, str]:
+    """What a document is known by: its kind and its name; a model version's is `model/version`."""
+    if isinstance(document, ModelVersion):
+        return document.kind, f"{document.metadata.model}/{document.metadata.version}"
+    return document.kind, document.metadata.name
+
+
+def _kind(content: Any) -> str:
+    """The kind of a document that this release has."""
+    if not isinstance(content, dict):
+        raise DocumentError([((), "a document has fields: apiVersion, kind, metadata and spec")])
+    version = content.get("apiVersion", API_VERSION)
+    if version != API_VERSION:
+        raise DocumentError([(("apiVersion",), f"{version!r} is not known here: write {API_VERSION}")])
+    kind = content.get("kind")
+    if kind is None:
+        raise DocumentError([((), f"kind is missing: write one of {', '.join(KINDS)}")])
+    if not isinstance(kind, str):
+        raise DocumentError([(("kind",), f"a kind is a text: write one of {', '.join(KINDS)}")])
+    if kind in KINDS_NOT_YET:
+        raise DocumentError(
+            [(("kind",), f"{kind} is not in this release of Longshore: it has {', '.join(KINDS)}; remove the document")]
+        )
+    if kind not in KINDS:
+        cure = did_you_mean(kind, KINDS) or f"write one of {', '.join(KINDS)}"
+        raise DocumentError([(("kind",), f"unknown kind `{kind}`: {cure}")])
+    return kind
+
+
+def did_you_mean(given: str, known: Any) -> str | None:
+    """`did you mean `copies`?`, or None when nothing is near; case does not count."""
+    by_lower = {name.lower(): name for name in known}
+    near = get_close_matches(given.lower(), by_lower, n=1, cutoff=0.6)
+    return f"did you mean `{by_lower[near[0]]}`?" if near else None
+
+
+def _problems(model: type[BaseModel], content: Any, error: ValidationError) -> list[tuple[Path, str]]:
+    """Pydantic's errors on the fields people wrote; several on one field (a union's members) become one line."""
+    found: dict[Path, list[str]] = {}
+    for detail in error.errors(include_url=False):
+        path = _written(detail, content)
+        message = _unknown_field(model, path) if detail["type"] == "extra_forbidden" else message_of(detail)
+        messages = found.setdefault(path, [])
+        if message not in messages:
+            messages.append(message)
+    return [(path, ", or ".join(messages)) for path, messages in found.items()]
+
+
+def _written(detail: ErrorDetails, content: Any) -> Path:
+    """The part of an error's location that is in the document; a missing field's own name stays."""
+    path: Path = ()
+    here = content
+    for part in detail["loc"]:
+        if isinstance(here, dict) and (part in here or detail["type"] == "missing"):
+            path, here = (*path, part), here.get(part)
+        elif isinstance(here, list) and isinstance(part, int) and part < len(here):
+            path, here = (*path, part), here[part]
+        else:
+            break
+    return path
+
+
+def _unknown_field(model: type[BaseModel], path: Path) -> str:
+    """`unknown field `copys`: did you mean `copies`?`, or the fields there are."""
+    known = sorted(set().union(*(_fields(owner) for owner in _models_at(model, path[:-1]))))
+    cure = did_you_mean(str(path[-1]), known) or f"there are {', '.join(known)}"
+    return f"unknown field `{path[-1]}`: {cure}"
+
+
+def _fields(model: type[BaseModel]) -> set[str]:
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
+    """The models that may stand at a path of a document."""
+    here = [model]
+    for part in path:
+        if isinstance(part, str):
+            fields = (field for owner in here for field in owner.model_fields.items())
+            here = [inner for name, field in fields if (field.alias or name) == part for inner in _in(field.annotation)]
+    return here
+
+
+def _in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The models inside an annotation: of an optional, of a tuple's items."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    elif get_origin(annotation) in {Union, types.UnionType, tuple}:
+        for inner in get_args(annotation):
+            yield from _in(inner)

@@ -1,27 +1,16 @@
 """Where everything is: addresses and folders from the environment, with the embedded stack's as defaults.
 
-Standard library only, for the command line reads it on every call.
+Standard library only: every part of the stack reads it as it starts. What a client alone needs is in home.py.
 """
 
-import json
 import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from longshore.home import DEFAULT_API_URL, admin_key_file, api_key, home_folder, stack_file
 
-def home_folder() -> Path:
-    """`LONGSHORE_HOME`; else `/var/lib/longshore` for root, the XDG data folder (or the system's own) for others."""
-    if chosen := os.environ.get("LONGSHORE_HOME"):
-        return Path(chosen).expanduser().absolute()
-    if sys.platform != "darwin" and hasattr(os, "geteuid") and os.geteuid() == 0:
-        return Path("/var/lib/longshore")
-    if data := os.environ.get("XDG_DATA_HOME"):
-        return Path(data) / "longshore"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Application Support" / "longshore"
-    return Path.home() / ".local" / "share" / "longshore"
+__all__ = ["Settings", "home_folder"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +40,7 @@ class Settings:
     def from_environment(cls) -> Self:
         """Read the environment, then the running stack's own file (`run/stack.json`), then the defaults."""
         home = home_folder()
-        stack = _stack_file(home)
+        stack = stack_file(home)
 
         def value(name: str, key: str, default: Any) -> Any:
             return os.environ.get(name) or stack.get(key) or default
@@ -62,7 +51,7 @@ class Settings:
             temporal_address=value("TEMPORAL_ADDRESS", "temporalAddress", "127.0.0.1:8474"),
             temporal_namespace=value("TEMPORAL_NAMESPACE", "temporalNamespace", "default"),
             temporal_ui_url=value("LONGSHORE_TEMPORAL_UI_URL", "temporalUiUrl", None),
-            api_url=value("LONGSHORE_API_URL", "apiUrl", "http://127.0.0.1:8470"),
+            api_url=value("LONGSHORE_API_URL", "apiUrl", DEFAULT_API_URL),
             api_listen=value("LONGSHORE_API_LISTEN", "apiListen", "127.0.0.1:8470"),
             discovery_listen=value("LONGSHORE_DISCOVERY_LISTEN", "discoveryListen", "127.0.0.1:8472"),
             gateway_url=value("LONGSHORE_GATEWAY_URL", "gatewayUrl", None),
@@ -73,7 +62,7 @@ class Settings:
     @property
     def admin_key_file(self) -> Path:
         """The file (0600) in which `up` leaves the admin's API key."""
-        return self.home / "admin.key"
+        return admin_key_file(self.home)
 
     @property
     def secrets(self) -> Path:
@@ -82,18 +71,4 @@ class Settings:
 
     def api_key(self) -> str | None:
         """`LONGSHORE_API_KEY`, else the admin key that `up` made, if this user may read it."""
-        if key := os.environ.get("LONGSHORE_API_KEY"):
-            return key
-        try:
-            return self.admin_key_file.read_text().strip() or None
-        except OSError:
-            return None
-
-
-def _stack_file(home: Path) -> dict[str, Any]:
-    """What the running stack says of itself, or nothing."""
-    try:
-        content = json.loads((home / "run" / "stack.json").read_text())
-    except (OSError, ValueError):
-        return {}
-    return content if isinstance(content, dict) else {}
+        return api_key(self.home)

@@ -43,6 +43,9 @@ class TrafficPlane(Protocol):
     async def withdraw(self, deployment: str, fence: Fence) -> int:
         """Remove a deployment's route. Its requests get a 404."""
 
+    async def revision(self) -> int:
+        """The newest revision: it holds every change of routes and endpoints so far."""
+
     async def status(self, revision: int, wait: float) -> RouteStatus:
         """Whether a revision was acked by every gateway, waiting at most `wait` seconds for it."""
 

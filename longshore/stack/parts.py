@@ -13,6 +13,7 @@ from longshore.stack.plan import Plan
 from longshore.stack.ports import LOOPBACK
 from longshore.stack.postgres import Account
 from longshore.stack.probes import Probe, accepts_unix, answers_http, answers_sql, runs
+from longshore.traffic.bootstrap import bootstrap
 
 SEARCH_ATTRIBUTES = {
     "LongshoreDeployment": "Keyword",
@@ -127,7 +128,7 @@ def _postgres(plan: Plan) -> Part:
         "postgres",
         postgres.command(),
         {"TZ": "UTC"},
-        ready=answers_sql(postgres.url_of("postgres")),
+        ready=answers_sql(postgres.url),
         prepare=postgres.prepare,
         account=postgres.account,
         stop_signal=signal.SIGINT,  # its fast shutdown: open sessions end, nothing is lost
@@ -154,16 +155,28 @@ def _temporal(plan: Plan) -> Part:
 
 
 def _envoy(plan: Plan) -> Part:
-    def prepare() -> None:
-        from longshore.traffic.bootstrap import write_bootstrap
+    file = plan.places.bootstrap_file
 
-        write_bootstrap(plan.places.bootstrap_file)
+    def prepare() -> None:
+        content = bootstrap(
+            node_id=f"gateway-{plan.places.id}",
+            listen=f"{LOOPBACK}:{plan.ports.gateway}",
+            admin=f"{LOOPBACK}:{plan.ports.envoy_admin}",
+            discovery=f"{LOOPBACK}:{plan.ports.discovery}",
+        )
+        try:
+            file.parent.mkdir(mode=0o700, exist_ok=True)
+            file.write_text(json.dumps(content))
+        except OSError as error:
+            raise StackError(
+                f"{file} cannot be written ({error.strerror or error})", "free some space on the disk of LONGSHORE_HOME"
+            ) from None
 
     return Part(
         "envoy",
         (
             str(ENVOY.locate()),
-            *("-c", str(plan.places.bootstrap_file)),
+            *("-c", str(file)),
             *("--log-level", "warn"),
             *("--concurrency", "2"),
             "--disable-hot-restart",  # else two stacks on one machine meet in its shared memory

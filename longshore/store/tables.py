@@ -245,7 +245,7 @@ reservations = Table(
     Column("deployment", String, primary_key=True),
     Column("operation", String, primary_key=True),
     _required("ticket", Integer),
-    Column("request", Document),
+    _required("request", Document),
     Column("answer", Document),
     _required("held", Document),
 )

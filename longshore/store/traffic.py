@@ -53,6 +53,11 @@ class Traffic:
             removed = await connection.execute(delete(routes).where(routes.c.deployment == deployment))
             return await self._changed(connection) if removed.rowcount else await _revision(connection)
 
+    async def revision(self) -> int:
+        """The newest revision: it holds every change of routes and endpoints so far."""
+        async with self._database.transaction() as connection:
+            return await _revision(connection)
+
     async def snapshot(self) -> RouteSnapshot:
         """All that gateways are told, as of one traffic revision: nothing newer, nothing missing."""
         theirs = select(copies).join(routes, routes.c.deployment == copies.c.deployment)

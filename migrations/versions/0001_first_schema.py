@@ -221,7 +221,7 @@ def upgrade() -> None:
         sa.Column("deployment", sa.String(), nullable=False),
         sa.Column("operation", sa.String(), nullable=False),
         sa.Column("ticket", sa.Integer(), nullable=False),
-        sa.Column("request", JSONB(), nullable=True),
+        sa.Column("request", JSONB(), nullable=False),
         sa.Column("answer", JSONB(), nullable=True),
         sa.Column("held", JSONB(), nullable=False),
         sa.ForeignKeyConstraint(["target"], ["targets.name"], name=op.f("fk_reservations_target"), ondelete="CASCADE"),

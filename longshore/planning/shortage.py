@@ -28,7 +28,7 @@ def refusal(request: ReservationRequest, room: TargetRoom, *, fitting: int, most
         short = max(0, need - most_free)
         asked = f"needs {_accelerators(request.resources)} for one copy"
     found = _found(request, room, fitting=fitting, most_free=most_free)
-    cure = f"; maxUnavailable: 1 would do" if dip_helps else ""
+    cure = "; maxUnavailable: 1 would do" if dip_helps else ""
     return Grant(granted=False, reason=INSUFFICIENT, short=short, message=f"{asked}, {found}{cure}")
 
 

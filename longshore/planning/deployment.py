@@ -194,15 +194,9 @@ def decide_retire(state: DeploymentState, request: ControlRequest) -> Accepted |
     if state.retired or state.spec is None:
         return Refusal(reason="Retired", message="is retired: there is nothing to retire")
     newest = max(state.revisions, key=lambda revision: revision.number)
-    stable = state.stable_revision
-    return _start(
-        state,
-        OperationKind.RETIRE,
-        request.actor,
-        revision=newest.model_copy(update={"number": stable.number}) if stable else newest,
-        spec=state.spec,
-        old=stable or newest,
-    )
+    serving = state.stable_revision or newest
+    today = serving.model_copy(update={"spec": state.spec})
+    return _start(state, OperationKind.RETIRE, request.actor, today, old=serving)
 
 
 def decide_control(state: DeploymentState, verb: str) -> Refusal | None:
@@ -258,7 +252,7 @@ def _apply_to_stable(state: DeploymentState, request: ApplyRequest, stable: Revi
 def _scale_to(state: DeploymentState, stable: Revision, spec: DeploymentSpec, actor: str) -> Accepted:
     current = stable.model_copy(update={"spec": spec})
     changed = _with_revision(state, current).model_copy(update={"spec": spec})
-    return _start(changed, OperationKind.SCALE, actor, revision=current, spec=spec, old=current)
+    return _start(changed, OperationKind.SCALE, actor, current, old=current)
 
 
 def _roll_to(state: DeploymentState, revision: Revision, actor: str, *, undo: bool) -> Accepted:
@@ -268,16 +262,14 @@ def _roll_to(state: DeploymentState, revision: Revision, actor: str, *, undo: bo
     if stable is None:
         changes |= {"spec": revision.spec, "stable": None}
     changed = _with_revision(state.model_copy(update=changes), revision)
-    return _start(changed, kind, actor, revision=revision, spec=revision.spec, old=stable)
+    return _start(changed, kind, actor, revision, old=stable)
 
 
 def _start(
     state: DeploymentState,
     kind: OperationKind,
     actor: str,
-    *,
     revision: Revision,
-    spec: DeploymentSpec,
     old: Revision | None,
 ) -> Accepted:
     number = state.operations + 1
@@ -286,11 +278,11 @@ def _start(
         deployment=state.name,
         number=number,
         kind=kind,
-        target=spec.target,
-        model=spec.model,
+        target=revision.spec.target,
+        model=revision.spec.model,
         actor=actor,
         revision=revision.number,
-        spec=spec,
+        spec=revision.spec,
         new=revision.facts,
         old=old.facts if old else None,
         old_revision=old.number if old else None,

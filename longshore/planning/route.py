@@ -37,6 +37,18 @@ class RouteSnapshot(Value):
     routes: tuple[Route, ...]
     copies: tuple[Copy, ...]
     """The copies of the routed deployments, in any state."""
+    route_revisions: dict[str, int] = {}
+    """Deployment → revision that brought its route."""
+
+
+class RefusedRoute(Value):
+    """A deployment that a gateway keeps at its last good state, because it refused the next one."""
+
+    deployment: str
+    revision: int
+    """The revision that brought the deployment's route."""
+    message: str
+    """What the gateway said."""
 
 
 class Gateway(Value):
@@ -52,6 +64,8 @@ class Gateway(Value):
     """The revision it refused, until it acks that one or a later one."""
     rejection: str | None = None
     """What it said."""
+    refused: tuple[RefusedRoute, ...] = ()
+    """What it does not run of the revision that it acked: a refused route holds up no other deployment."""
     seen_at: datetime
 
 

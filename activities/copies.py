@@ -1,0 +1,127 @@
+"""Activities beside a target: bring copies to a level, read them, ask them."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable
+from typing import TypeVar
+
+from temporalio import activity
+
+from activities.failures import as_failures
+from activities.inputs import (
+    EnsureInput,
+    MeasureInput,
+    MeasureOutput,
+    ObserveInput,
+    SmokeInput,
+    SmokeOutput,
+    VersionInput,
+)
+from activities.measuring import Meter
+from longshore.backends.golden import matches
+from longshore.backends.port import Backend, BackendError, CopiesLevel
+from longshore.planning.observed import Copy, CopyState, Observation
+from longshore.spec.model_version import ModelVersionSpec
+from longshore.store.store import Store
+
+SMOKE_TIMEOUT = 30.0
+"""Seconds for the answer to a smoke request: the first one may load weights."""
+HEARTBEAT = 10.0
+
+T = TypeVar("T")
+
+
+class CopyActivities:
+    """Levels and readings of one target's copies. What is read is saved before it is answered."""
+
+    def __init__(self, backend: Backend, store: Store, meter: Meter) -> None:
+        self._backend = backend
+        self._store = store
+        self._meter = meter
+
+    @activity.defn(name="verify_artifact")
+    @as_failures
+    async def verify(self, asked: VersionInput) -> None:
+        """Check that the artifact is there, is the one that was pinned, and that its server can be started."""
+        spec = await self._spec(asked.model, asked.version)
+        await _beating(self._backend.verify(asked.model, asked.version, spec))
+
+    @activity.defn(name="ensure_copies")
+    @as_failures
+    async def ensure(self, asked: EnsureInput) -> Observation:
+        """Bring one version to a level."""
+        level = CopiesLevel(
+            deployment=asked.deployment,
+            model=asked.model,
+            version=asked.version,
+            copies=asked.copies,
+            surplus="drain" if asked.surplus == "drain" else "end",
+            placement=asked.placement,
+            spec=await self._spec(asked.model, asked.version),
+            fence=asked.fence,
+        )
+        return await self._saved(await self._backend.ensure(level))
+
+    @activity.defn(name="observe_copies")
+    @as_failures
+    async def observe(self, asked: ObserveInput) -> Observation:
+        """Read a deployment's copies."""
+        return await self._saved(await self._backend.observe(asked.deployment))
+
+    @activity.defn(name="smoke_test")
+    @as_failures
+    async def smoke(self, asked: SmokeInput) -> SmokeOutput:
+        """Ask every ready copy of a version its smoke request, outside the traffic plane."""
+        request = (await self._spec(asked.model, asked.version)).server.smoke
+        if request is None:
+            return SmokeOutput()
+        observation = await self._backend.observe(asked.deployment)
+        for copy in _ready(observation, asked.version):
+            try:
+                answer = await self._backend.send(copy, request.method, request.path, request.body, SMOKE_TIMEOUT)
+            except BackendError as error:
+                return SmokeOutput(problem=f"smoke test of copy {copy.id}: {error.message}")
+            if answer.status != 200:  # a smoke request is one that must be answered well
+                return SmokeOutput(problem=f"smoke test of copy {copy.id}: {request.path} answered {answer.status}")
+            if request.expect is not None and not matches(request.expect, answer):
+                return SmokeOutput(problem=f"smoke test of copy {copy.id}: {request.path} answered something else")
+        return SmokeOutput()
+
+    @activity.defn(name="measure_checks")
+    @as_failures
+    async def measure(self, asked: MeasureInput) -> MeasureOutput:
+        """Measure all checks of one tick, and read the copies."""
+        observation = await self._saved(await self._backend.observe(asked.deployment))
+        measurements = await self._meter.measure(asked, self._backend, _ready(observation, asked.new))
+        return MeasureOutput(measurements=measurements, observation=observation)
+
+    async def _spec(self, model: str, version: str) -> ModelVersionSpec:
+        found = await self._store.models.get(model, version)
+        if found is None:
+            raise BackendError("VersionUnknown", f"version {version} of {model} is not registered", retryable=False)
+        return found.spec
+
+    async def _saved(self, observation: Observation) -> Observation:
+        await self._store.fleet.save_observation(observation)
+        return observation
+
+
+def _ready(observation: Observation, version: str) -> tuple[Copy, ...]:
+    return tuple(copy for copy in observation.copies if copy.version == version and copy.state is CopyState.READY)
+
+
+async def _beating(work: Awaitable[T]) -> T:
+    """Await work that may take long, telling Temporal that it lives."""
+
+    async def beat() -> None:
+        while True:
+            activity.heartbeat()
+            await asyncio.sleep(HEARTBEAT)
+
+    task = asyncio.create_task(beat())
+    try:
+        return await work
+    finally:
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task

@@ -1,0 +1,136 @@
+"""What activities take and give. Fields are only ever added: a pinned workflow may call a newer worker."""
+
+from datetime import datetime
+
+from longshore.planning.checks import Measurement
+from longshore.planning.deployment import DeploymentState
+from longshore.planning.fence import Fence
+from longshore.planning.observed import Observation
+from longshore.planning.operation import OperationOrder, OperationResult, Shares
+from longshore.planning.words import Event, Phase, Progress
+from longshore.spec.base import Value
+from longshore.spec.deployment import Check
+
+
+class VersionInput(Value):
+    """A version on a target."""
+
+    target: str
+    model: str
+    version: str
+
+
+class EnsureInput(Value):
+    """A level of one version; see `CopiesLevel`."""
+
+    target: str
+    deployment: str
+    model: str
+    version: str
+    copies: int
+    surplus: str
+    placement: dict[str, int] = {}
+    fence: Fence
+
+
+class ObserveInput(Value):
+    """A deployment on a target."""
+
+    target: str
+    deployment: str
+
+
+class SmokeInput(Value):
+    """A version whose ready copies are asked their smoke request."""
+
+    target: str
+    deployment: str
+    model: str
+    version: str
+
+
+class SmokeOutput(Value):
+    """What went wrong, empty when nothing did."""
+
+    problem: str = ""
+
+
+class MeasureInput(Value):
+    """The checks to measure in one tick."""
+
+    target: str
+    deployment: str
+    model: str
+    operation: str
+    batch: int
+    new: str
+    old: str | None = None
+    checks: tuple[Check, ...]
+    not_before: datetime
+    bake_ended: bool
+
+
+class MeasureOutput(Value):
+    """The measurements, and the copies as they were then."""
+
+    measurements: tuple[Measurement, ...]
+    observation: Observation
+
+
+class PublishInput(Value):
+    """A route by weight."""
+
+    deployment: str
+    model: str
+    weights: dict[str, int]
+    standby: tuple[str, ...] = ()
+    idempotent: bool = False
+    fence: Fence
+
+
+class WithdrawInput(Value):
+    """A route to remove."""
+
+    deployment: str
+    fence: Fence
+
+
+class DrainedInput(Value):
+    """Addresses of copies that drain."""
+
+    deployment: str
+    addresses: tuple[str, ...]
+
+
+class LostOperation(Value):
+    """An operation that a deployment finds when it begins anew."""
+
+    id: str
+
+
+class LostOutput(Value):
+    """How it ended; None while it still runs."""
+
+    result: OperationResult | None = None
+
+
+class StepInput(Value):
+    """What one step of an operation has to say; recorded once, however often it is tried."""
+
+    order: OperationOrder
+    step: int
+    phase: Phase
+    reason: str | None = None
+    message: str | None = None
+    events: tuple[Event, ...] = ()
+    shares: Shares | None = None
+    progress: Progress = Progress()
+    started_at: datetime
+    ended_at: datetime | None = None
+
+
+class SayingInput(Value):
+    """What a deployment has to say of itself; `state.sequence` orders the sayings."""
+
+    state: DeploymentState
+    at: datetime

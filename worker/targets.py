@@ -1,0 +1,109 @@
+"""The part of the worker that sits beside its targets: an activity worker and an observer for each."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.copies import CopyActivities
+from activities.measuring import Meter
+from longshore.backends.port import Backend, BackendError
+from longshore.messages import target_queue
+from longshore.spec.target import TargetSpec
+from longshore.store.errors import StoreError
+from longshore.store.store import Store
+from longshore.traffic.port import TrafficPlane
+from worker.observer import Observer
+
+INTERVAL = 1.0
+"""Seconds between two looks for targets that came, went or changed."""
+
+log = structlog.get_logger(__name__)
+
+
+def utc_now() -> datetime:
+    """The clock of everything that is not simulated."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class Beside:
+    """What runs beside one target."""
+
+    spec: TargetSpec
+    task: asyncio.Task[None]
+
+
+class TargetWorkers:
+    """Keeps a worker and an observer beside every registered target."""
+
+    def __init__(
+        self, client: Client, store: Store, traffic: TrafficPlane, backend_for: Callable[[str, TargetSpec], Backend]
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._traffic = traffic
+        self._backend_for = backend_for
+        self._beside: dict[str, Beside] = {}
+
+    async def run(self) -> None:
+        """Follow the registered targets for ever."""
+        try:
+            while True:
+                await self._follow()
+                await asyncio.sleep(INTERVAL)
+        finally:
+            await self._end(*self._beside)
+
+    async def _follow(self) -> None:
+        try:
+            wanted = {row.name: row.spec for row in await self._store.targets.list()}
+        except StoreError as error:
+            log.warning("cannot read the targets", reason=str(error))
+            return
+        gone = [
+            name
+            for name, beside in self._beside.items()
+            if beside.task.done() or name not in wanted or wanted[name] != beside.spec
+        ]
+        await self._end(*gone)
+        for name in wanted.keys() - self._beside.keys():
+            task = asyncio.create_task(self._run_beside(name, wanted[name]), name=f"target {name}")
+            self._beside[name] = Beside(spec=wanted[name], task=task)
+
+    async def _end(self, *names: str) -> None:
+        for name in names:
+            task = self._beside.pop(name).task
+            task.cancel()
+            for outcome in await asyncio.gather(task, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    log.error("the worker beside a target ended", target=name, reason=str(outcome))
+
+    async def _run_beside(self, name: str, spec: TargetSpec) -> None:
+        backend = self._backend_for(name, spec)
+        await self._declare(name, spec, backend)
+        copies = CopyActivities(backend, self._store, Meter(self._traffic, self._store, utc_now))
+        # Unversioned on purpose: a pinned operation's activities are taken by whichever build is beside the target.
+        worker = Worker(
+            self._client,
+            task_queue=target_queue(name),
+            activities=[copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure],
+        )
+        log.info("beside target", target=name, backend=spec.backend)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run())
+            group.create_task(Observer(name, backend, self._store).run())
+
+    async def _declare(self, name: str, spec: TargetSpec, backend: Backend) -> None:
+        while True:
+            try:
+                await backend.declare(spec.hosts)
+            except BackendError as error:
+                log.warning("cannot declare the hosts", target=name, reason=error.message)
+                await asyncio.sleep(INTERVAL)
+            else:
+                return

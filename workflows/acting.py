@@ -1,0 +1,198 @@
+"""How a decision's actions are carried out: each is one activity, and gives some of the next decision's facts."""
+
+from typing import Any
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from activities.inputs import (
+        DrainedInput,
+        EnsureInput,
+        MeasureInput,
+        MeasureOutput,
+        ObserveInput,
+        PublishInput,
+        SmokeInput,
+        SmokeOutput,
+        VersionInput,
+        WithdrawInput,
+    )
+    from activities.limits import CALL, PATIENCE, RETRY, VERIFY, VERIFY_HEARTBEAT
+    from longshore.messages import TASK_QUEUE, target_queue
+    from longshore.planning.fence import Fence
+    from longshore.planning.observed import Observation
+    from longshore.planning.operation import (
+        Acked,
+        Action,
+        Drained,
+        DrainReport,
+        Ensure,
+        Measure,
+        Observe,
+        OperationOrder,
+        Publish,
+        Reserve,
+        Smoke,
+        Trouble,
+        Verify,
+        Withdraw,
+    )
+    from longshore.planning.room import Grant
+
+Given = dict[str, Any]
+"""Fields of `Facts` that an action gave."""
+
+
+class Hands:
+    """Carries actions out for one operation."""
+
+    def __init__(self, order: OperationOrder) -> None:
+        self._order = order
+
+    async def act(self, action: Action) -> Given:
+        """Carry one action out.
+
+        Raises:
+            ActivityError: it could not be done; see `trouble_of`.
+        """
+        match action:
+            case Verify():
+                return await self._verify()
+            case Reserve():
+                return await self._reserve(action)
+            case Ensure():
+                return await self._ensure(action)
+            case Observe():
+                return await self._observe()
+            case Smoke():
+                return await self._smoke(action)
+            case Measure():
+                return await self._measure(action)
+            case Publish():
+                return await self._publish(action)
+            case Withdraw():
+                return await self._withdraw(action)
+            case Drained():
+                return await self._drained(action)
+
+    async def _verify(self) -> Given:
+        order = self._order
+        await workflow.execute_activity(
+            "verify_artifact",
+            VersionInput(target=order.target, model=order.model, version=order.new.version),
+            task_queue=target_queue(order.target),
+            start_to_close_timeout=VERIFY,
+            schedule_to_close_timeout=VERIFY,
+            heartbeat_timeout=VERIFY_HEARTBEAT,
+            retry_policy=RETRY,
+            summary=f"verify {order.model} {order.new.version}",
+        )
+        return {"verified": True}
+
+    async def _reserve(self, action: Reserve) -> Given:
+        request = action.request
+        summary = f"reserve room for {request.batch} of {request.model} {request.version}"
+        grant = await self._call("reserve_room", request, Grant, TASK_QUEUE, summary)
+        return {"grant": grant}
+
+    async def _ensure(self, action: Ensure) -> Given:
+        order = self._order
+        asked = EnsureInput(
+            target=order.target,
+            deployment=order.deployment,
+            model=order.model,
+            version=action.version,
+            copies=action.copies,
+            surplus=action.surplus,
+            placement=action.placement,
+            fence=self._fence(action.step),
+        )
+        summary = f"version {action.version}: {action.copies} copies, {action.surplus} the rest"
+        return _saw(await self._beside("ensure_copies", asked, Observation, summary))
+
+    async def _observe(self) -> Given:
+        asked = ObserveInput(target=self._order.target, deployment=self._order.deployment)
+        return _saw(await self._beside("observe_copies", asked, Observation, "look at the copies"))
+
+    async def _smoke(self, action: Smoke) -> Given:
+        order = self._order
+        asked = SmokeInput(target=order.target, deployment=order.deployment, model=order.model, version=action.version)
+        output = await self._beside("smoke_test", asked, SmokeOutput, f"smoke test of version {action.version}")
+        return {"smoke": output.problem}
+
+    async def _measure(self, action: Measure) -> Given:
+        order = self._order
+        asked = MeasureInput(
+            target=order.target,
+            deployment=order.deployment,
+            model=order.model,
+            operation=order.id,
+            batch=action.batch,
+            new=order.new.version,
+            old=order.old.version if order.old else None,
+            checks=tuple(check for check in order.spec.rollout.checks if check.name in action.checks),
+            not_before=action.not_before,
+            bake_ended=action.bake_ended,
+        )
+        summary = f"measure {', '.join(action.checks)}" if action.checks else "read the counters"
+        output = await self._beside("measure_checks", asked, MeasureOutput, summary)
+        return {"measurements": output.measurements, **_saw(output.observation)}
+
+    async def _publish(self, action: Publish) -> Given:
+        order = self._order
+        asked = PublishInput(
+            deployment=order.deployment,
+            model=order.model,
+            weights=action.weights,
+            standby=action.standby,
+            idempotent=order.spec.idempotent,
+            fence=self._fence(action.step),
+        )
+        shares = ", ".join(f"{version} {weight}%" for version, weight in action.weights.items())
+        return {"acked": await self._call("publish_route", asked, Acked, TASK_QUEUE, f"route {shares}")}
+
+    async def _withdraw(self, action: Withdraw) -> Given:
+        asked = WithdrawInput(deployment=self._order.deployment, fence=self._fence(action.step))
+        return {"acked": await self._call("withdraw_route", asked, Acked, TASK_QUEUE, "withdraw the route")}
+
+    async def _drained(self, action: Drained) -> Given:
+        asked = DrainedInput(deployment=self._order.deployment, addresses=action.addresses)
+        summary = f"requests still at {len(action.addresses)} draining copies"
+        return {"drain": await self._call("read_draining", asked, DrainReport, TASK_QUEUE, summary)}
+
+    def _fence(self, step: int) -> Fence:
+        return Fence(operation=self._order.number, step=step)
+
+    async def _beside(self, name: str, asked: Any, answer: type[Any], summary: str) -> Any:
+        return await self._call(name, asked, answer, target_queue(self._order.target), summary)
+
+    async def _call(self, name: str, asked: Any, answer: type[Any], queue: str, summary: str) -> Any:
+        return await workflow.execute_activity(
+            name,
+            asked,
+            result_type=answer,
+            task_queue=queue,
+            start_to_close_timeout=CALL,
+            schedule_to_close_timeout=PATIENCE,
+            retry_policy=RETRY,
+            summary=summary,
+        )
+
+
+def _saw(observation: Observation) -> Given:
+    return {"observation": observation, "fresh": True}
+
+
+def trouble_of(action: Action, error: ActivityError) -> Trouble:
+    """An activity's failure in its own words."""
+    cause = error.cause
+    if isinstance(cause, ApplicationError):
+        return Trouble(
+            action=action.kind,
+            reason=cause.type or "ActivityFailed",
+            message=cause.message,
+            retryable=not cause.non_retryable,
+        )
+    message = f"{action.kind} got no answer within {PATIENCE.total_seconds():g} s: see longshore doctor"
+    return Trouble(action=action.kind, reason="NoAnswer", message=message, retryable=True)

@@ -283,6 +283,8 @@ gateways = Table(
     _required("acked", Number),
     Column("rejected", Number),
     Column("rejection", String),
+    _required("refused", Document),
+    _required("refused", Document),
     _required("seen_at", Instant),
 )
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.planning.fence import Fence
 from longshore.planning.observed import Sample
-from longshore.planning.route import Gateway, Route, RouteSnapshot, acked_revision
+from longshore.planning.route import Gateway, RefusedRoute, Route, RouteSnapshot, acked_revision, required
 from longshore.store import fences
 from longshore.store.database import Database
 from longshore.store.fleet import copy_of
@@ -63,12 +63,13 @@ class Traffic:
         theirs = select(copies).join(routes, routes.c.deployment == copies.c.deployment)
         async with self._database.transaction(snapshot=True) as connection:
             revision = await _revision(connection)
-            published = await connection.execute(select(routes).order_by(routes.c.deployment))
+            published = (await connection.execute(select(routes).order_by(routes.c.deployment))).mappings().all()
             observed = await connection.execute(theirs.order_by(copies.c.deployment, copies.c.target, copies.c.id))
             return RouteSnapshot(
                 revision=revision,
-                routes=tuple(Route.model_validate(dict(row)) for row in published.mappings()),
+                routes=tuple(Route.model_validate(dict(row)) for row in published),
                 copies=tuple(copy_of(row) for row in observed.mappings()),
+                route_revisions={row["deployment"]: row["revision"] for row in published},
             )
 
     def watch(self) -> AbstractAsyncContextManager[Watch]:
@@ -82,20 +83,23 @@ class Traffic:
     async def gateway_seen(self, node: str, admin: str | None, connected: bool) -> None:  # noqa: FBT001
         """A gateway connected, is still connected, or left. A new one has acked nothing."""
         now = datetime.now(UTC)
-        row = {"node": node, "admin": admin, "connected": connected, "acked": 0, "seen_at": now}
+        row: dict[str, Any] = {"node": node, "admin": admin, "connected": connected, "seen_at": now}
+        new = {"acked": 0, "refused": []}
         async with self._database.transaction() as connection:
-            await upsert(connection, gateways, row, keep=("acked",))
+            await upsert(connection, gateways, row | new, keep=new)
             await _keep_acked_weights(connection, now)
 
-    async def gateway_acked(self, node: str, revision: int) -> None:
-        """A gateway runs this revision; 0 says that it began anew and runs none.
+    async def gateway_acked(self, node: str, revision: int, refused: tuple[RefusedRoute, ...] = ()) -> None:
+        """A gateway runs this revision, but for the routes it refused; 0 says that it began anew and runs none.
 
-        What it refused before is forgotten once it runs that revision or a later one.
+        A revision that it refused as a whole is forgotten once it runs that one or a later one.
         """
-        await self._gateway_said(node, revision, {"acked": revision, "rejected": None, "rejection": None})
+        kept = [route.model_dump(mode="json") for route in refused]
+        said = {"acked": revision, "refused": kept, "rejected": None, "rejection": None}
+        await self._gateway_said(node, revision, said)
 
     async def gateway_rejected(self, node: str, revision: int, message: str) -> None:
-        """A gateway refused this revision and goes on with what it ran."""
+        """A gateway refused this revision as a whole and goes on with what it ran."""
         await self._gateway_said(node, revision, {"rejected": revision, "rejection": message})
 
     async def _gateway_said(self, node: str, revision: int, said: dict[str, Any]) -> None:
@@ -106,7 +110,7 @@ class Traffic:
             if stored is None:
                 return
             if stored.rejected is not None and stored.rejected > revision:
-                said = {name: value for name, value in said.items() if name == "acked"}
+                said = {name: value for name, value in said.items() if name in {"acked", "refused"}}
             row = {**said, "connected": True, "seen_at": now}
             await connection.execute(update(gateways).where(gateways.c.node == node).values(row))
             await _keep_acked_weights(connection, now)
@@ -151,10 +155,14 @@ async def _gateways(connection: AsyncConnection) -> list[Gateway]:
 
 async def _keep_acked_weights(connection: AsyncConnection, now: datetime) -> None:
     """Remember the weights that every gateway runs: what people see as traffic until newer ones are acked."""
-    acked = acked_revision(await _gateways(connection), now)
+    known = await _gateways(connection)
+    acked = acked_revision(known, now)
     if acked is None:
         return
-    behind = (routes.c.revision <= acked) & (routes.c.acked_revision < routes.c.revision)
+    refused = {route.revision for gateway in required(known, now) for route in gateway.refused}
+    behind = (
+        (routes.c.revision <= acked) & (routes.c.acked_revision < routes.c.revision) & routes.c.revision.not_in(refused)
+    )
     in_order = select(routes.c.deployment).where(behind).order_by(routes.c.deployment).with_for_update()
     names = list((await connection.execute(in_order)).scalars())
     if names:

@@ -1,14 +1,15 @@
 """The seam to the traffic plane: routes by weight, what was acked, and what was measured per version."""
 
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Protocol
 
 from longshore.planning.fence import Fence
 from longshore.planning.observed import Sample
-from longshore.planning.route import Route
+from longshore.planning.route import Gateway, RefusedRoute, Route, RouteSnapshot
 from longshore.spec.base import Value
 
-__all__ = ["Route", "RouteStatus", "TrafficError", "TrafficPlane"]
+__all__ = ["Route", "RouteStatus", "RouteStore", "TrafficError", "TrafficPlane", "Watch"]
 
 
 class RouteStatus(Value):
@@ -58,3 +59,44 @@ class TrafficPlane(Protocol):
         Raises:
             TrafficError: a gateway could not be read; a partial answer is never given.
         """
+
+
+class Watch(Protocol):
+    """Waits for notices of the store."""
+
+    async def wait(self, timeout: float) -> bool:
+        """Wait at most `timeout` seconds for a notice since the last call; says whether there was one."""
+
+
+class RouteStore(Protocol):
+    """What the traffic plane asks of the store. Errors are the store's own; trying again can help."""
+
+    async def publish_route(self, route: Route, fence: Fence) -> int:
+        """See `TrafficPlane.publish`."""
+
+    async def withdraw_route(self, deployment: str, fence: Fence) -> int:
+        """See `TrafficPlane.withdraw`."""
+
+    async def snapshot(self) -> RouteSnapshot:
+        """All that gateways are told, as of one revision: nothing newer, nothing missing."""
+
+    async def revision(self) -> int:
+        """The newest revision."""
+
+    def watch(self) -> AbstractAsyncContextManager[Watch]:
+        """Watch for changes of the snapshot."""
+
+    def watch_acks(self) -> AbstractAsyncContextManager[Watch]:
+        """Watch for what gateways said."""
+
+    async def gateway_seen(self, node: str, admin: str | None, connected: bool) -> None:  # noqa: FBT001 the store's own
+        """A gateway connected, is still connected, or left. A new one has acked nothing."""
+
+    async def gateway_acked(self, node: str, revision: int, refused: tuple[RefusedRoute, ...] = ()) -> None:
+        """A gateway runs this revision, but for what it refused; 0 says that it began anew and runs none."""
+
+    async def gateway_rejected(self, node: str, revision: int, message: str) -> None:
+        """A gateway refused this revision as a whole, and goes on with what it ran."""
+
+    async def gateways(self) -> list[Gateway]:
+        """Every gateway ever seen."""

@@ -81,6 +81,8 @@ def upgrade() -> None:
         sa.Column("acked", sa.BigInteger(), nullable=False),
         sa.Column("rejected", sa.BigInteger(), nullable=True),
         sa.Column("rejection", sa.String(), nullable=True),
+        sa.Column("refused", JSONB(), nullable=False),
+        sa.Column("refused", JSONB(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("node", name=op.f("pk_gateways")),
     )

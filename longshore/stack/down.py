@@ -10,13 +10,13 @@ import psutil
 
 from longshore.settings import Settings
 from longshore.stack import locks, ports, processes
-from longshore.stack.errors import StackError
 from longshore.stack.parts import Part, parts, stop_order
 from longshore.stack.places import Places
 from longshore.stack.plan import Plan
 
 STOPPED_WITHIN = 120.0
 """Seconds for the supervisor to stop everything: more than the graces of all waves together."""
+_STARTED_WITHIN = 20.0
 _SUPERVISOR = "supervisor"
 _LOOK_EVERY = 0.05
 
@@ -36,11 +36,10 @@ def down(settings: Settings, *, purge: bool = False, wait: float = STOPPED_WITHI
     """
     places = Places.of(settings.home)
     ran = _stop_supervisor(places, wait)
-    held = {file.stem for file in places.lock("x").parent.glob("*.lock") if locks.is_held(file)} - {_SUPERVISOR}
-    if held:  # a supervisor that was killed left them
+    if places.stack_file.exists():  # a supervisor that stops in order removes it: this one was killed
         ran = True
-        _stop_parts(places, held)
-    places.stack_file.unlink(missing_ok=True)
+        asyncio.run(_stop_orphans(places))
+        places.stack_file.unlink(missing_ok=True)
     if purge:
         places.purge()
     return ran
@@ -64,15 +63,24 @@ def _stop_supervisor(places: Places, wait: float) -> bool:
     return True
 
 
-def _stop_parts(places: Places, names: set[str]) -> None:
+async def _stop_orphans(places: Places) -> None:
+    """Stop what a killed supervisor left: its parts, and the copies, which only an agent can end."""
     plan = Plan.of(places, ports.choose(places.home, ports.base_from_environment()), os.environ)
-    known = {part.name: part for part in parts(plan)}
-    found = [known.get(name, Part(name, ())) for name in names]
+    known = parts(plan)
+    for part in known:
+        if part.before_stop is not None and not locks.is_held(places.lock(part.name)):
+            await _start_again(part, places)
 
     async def stop(part: Part) -> None:
-        await processes.end(part, places.lock(part.name))
+        await processes.stop(part, places.lock(part.name))
 
+    await processes.in_waves(stop_order(known), stop)
+
+
+async def _start_again(part: Part, places: Places) -> None:
+    """Start a part that is needed for stopping what it left."""
+    await processes.start(part, places)
     with contextlib.suppress(TimeoutError):
-        asyncio.run(processes.in_waves(stop_order(found), stop))
-    if left := [name for name in names if locks.is_held(places.lock(name))]:
-        raise StackError(f"still running: {', '.join(left)}", "run longshore down again")
+        async with asyncio.timeout(_STARTED_WITHIN):
+            while not await part.ready():  # noqa: ASYNC110 - another process becomes ready
+                await asyncio.sleep(_LOOK_EVERY)

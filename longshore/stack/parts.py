@@ -4,9 +4,10 @@ import hashlib
 import json
 import signal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 
+from longshore.stack.agent import rest_copies
 from longshore.stack.binaries import ENVOY, TEMPORAL
 from longshore.stack.errors import StackError
 from longshore.stack.plan import Plan
@@ -43,6 +44,8 @@ class Part:
     """Runs to its end instead of staying; it is ready when it ended well."""
     account: Account | None = None
     stop_signal: signal.Signals = signal.SIGTERM
+    before_stop: Callable[[], Awaitable[None]] | None = None
+    """Done before it is stopped for good, but not when it is only started again."""
     grace: float = 10.0
     """Seconds from the stop signal until it is killed."""
 
@@ -70,7 +73,7 @@ def parts(plan: Plan) -> tuple[Part, ...]:
             "longshore.backends.local.agent",
             own,
             ready=accepts_unix(plan.places.agent_socket()),
-            grace=30.0,  # it ends its copies, and each may finish its requests
+            before_stop=rest_copies(plan.places.agent_socket()),
         ),
         _python(
             "api",
@@ -80,7 +83,7 @@ def parts(plan: Plan) -> tuple[Part, ...]:
             ready=answers_http(f"{plan.api_url}/healthz"),
             ports=((plan.ports.api, "API"), (plan.ports.discovery, "discovery service")),
         ),
-        _python("worker", "worker", own, after=("setup", *temporal), grace=30.0),  # activities under way may finish
+        _python("worker", "worker", own, after=("setup", "agent", *temporal), grace=30.0),  # activities may finish
         _python("release", "longshore.stack.release", own, after=temporal, once=True),
     ]
     if plan.embedded_temporal:

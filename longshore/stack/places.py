@@ -96,6 +96,10 @@ class Places:
         """The lock that a part, or the supervisor, holds as long as it lives."""
         return self.run / "locks" / f"{name}.lock"
 
+    def locks(self) -> list[Path]:
+        """The locks of all parts that ever ran here, but not the supervisor's."""
+        return [file for file in (self.run / "locks").glob("*.lock") if file.stem != "supervisor"]
+
     def log(self, name: str) -> Path:
         """The log of a part, or of the supervisor."""
         return self.logs / f"{name}.log"

@@ -59,6 +59,17 @@ async def start(part: Part, places: Places) -> Running | None:
         held.release()
 
 
+async def stop(part: Part, lock: Path) -> None:
+    """End a part for good.
+
+    Raises:
+        StackError: a process outlived its kill.
+    """
+    if part.before_stop is not None and locks.is_held(lock):
+        await part.before_stop()
+    await end(part, lock)
+
+
 async def end(part: Part, lock: Path) -> None:
     """End all processes of a part: the stop signal, its grace, then a kill. Ends only when its lock is free.
 

@@ -135,7 +135,7 @@ class Supervisor:
 
     async def _stop(self) -> None:
         async def stop(part: Part) -> None:
-            await processes.end(part, self.plan.places.lock(part.name))
+            await processes.stop(part, self.plan.places.lock(part.name))
             self._say(part, "stopped")
 
         await processes.in_waves(stop_order(self.parts), stop)

@@ -1,0 +1,123 @@
+"""What the doctor asks the parts of a running stack."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
+from temporalio.client import Client
+
+from longshore.planning.route import acked_revision, required
+from longshore.settings import Settings
+from longshore.stack.checking import Check, ill, well
+from longshore.stack.parts import SEARCH_ATTRIBUTES
+from longshore.stack.state import StackState
+from longshore.stack.temporal import builds, missing_search_attributes
+from longshore.store.database import Database
+from longshore.store.migrate import current
+from longshore.store.traffic import Traffic
+
+_ANSWER_WITHIN = 5.0
+
+
+def part_checks(running: StackState) -> list[Check]:
+    """Every part is well, as its supervisor sees it."""
+    ailing = [
+        ill(name, f"{part.state}: {part.message or 'no word yet'}", f"read logs/{name}.log in LONGSHORE_HOME")
+        for name, part in running.parts.items()
+        if not part.well
+    ]
+    restarts = sum(part.restarts for part in running.parts.values())
+    return ailing or [well("parts", f"{len(running.parts)} run, {restarts} restarts")]
+
+
+async def postgres_checks(database_url: str) -> list[Check]:
+    """The database answers, and has the tables of this version."""
+    have, wanted = await asyncio.to_thread(current, database_url)
+    if have != wanted:
+        return [ill("postgres", f"migration {have or 'none'}, this version wants {wanted}", "longshore up migrates it")]
+    return [well("postgres", f"answers, migration {have}")]
+
+
+async def temporal_checks(settings: Settings, build_id: str) -> list[Check]:
+    """The server answers and knows the namespace, the search attributes and this worker."""
+    client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
+    await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
+    checks = [well("temporal", f"{settings.temporal_address} answers, namespace {client.namespace}")]
+    missing = await missing_search_attributes(client, SEARCH_ATTRIBUTES)
+    if missing:
+        checks.append(ill("search attributes", f"missing: {', '.join(missing)}", "longshore up registers them"))
+    else:
+        checks.append(well("search attributes", f"{len(SEARCH_ATTRIBUTES)} registered"))
+    found = await builds(client)
+    if found.current != build_id:
+        said = f"Temporal gives work to {found.current or 'no build'}, this is {build_id}"
+        checks.append(ill("worker", said, "longshore up makes this build the current one"))
+    else:
+        kept = f"; kept alive by operations that began on them: {', '.join(found.draining)}" if found.draining else ""
+        checks.append(well("worker", f"build {build_id} is current{kept}"))
+    return checks
+
+
+async def gateway_checks(envoy_admin_url: str, database_url: str) -> list[Check]:
+    """Envoy is live, and every gateway runs the newest routes."""
+    async with _client() as client:
+        live = (await client.get(f"{envoy_admin_url}/ready")).is_success
+    if not live:
+        return [ill("envoy", "it has no routes yet", "read logs/api.log in LONGSHORE_HOME: the API serves them")]
+    return [well("envoy", "is live"), await _ack_check(database_url)]
+
+
+async def _ack_check(database_url: str) -> Check:
+    database = Database.connect(database_url)
+    try:
+        traffic = Traffic(database)
+        gateways, newest = await traffic.gateways(), (await traffic.snapshot()).revision
+    finally:
+        await database.dispose()
+    now = datetime.now(UTC)
+    waited_for = required(gateways, now)
+    acked = acked_revision(gateways, now)
+    for gateway in waited_for:
+        if gateway.rejection:
+            return ill("routes", f"{gateway.node} refused them: {gateway.rejection}", "read logs/api.log")
+        if not gateway.connected:
+            return ill("routes", f"{gateway.node} is not connected", "read logs/envoy.log in LONGSHORE_HOME")
+    if acked is None:
+        return ill("routes", "no gateway is connected", "read logs/envoy.log in LONGSHORE_HOME")
+    if acked < newest:
+        return ill("routes", f"revision {acked} is live, {newest} is the newest", "wait a moment, then look again")
+    return well("routes", f"{len(waited_for)} gateways run revision {acked}, the newest")
+
+
+async def api_checks(api_url: str) -> list[Check]:
+    """The API reaches all it needs."""
+    async with _client() as client:
+        answer = await client.get(f"{api_url}/readyz")
+    if answer.is_success:
+        return [well("api", f"{api_url} is ready")]
+    return [ill("api", f"it answers {answer.status_code}: {_told(answer)}", "read logs/api.log in LONGSHORE_HOME")]
+
+
+async def agent_checks(settings: Settings) -> list[Check]:
+    """The agent answers, and says which GPUs it found."""
+    transport = httpx.AsyncHTTPTransport(uds=str(settings.agent_socket))
+    async with _client(transport=transport) as client:
+        answer = await client.get("http://agent/v1/facts")
+    facts = answer.raise_for_status().json()
+    gpus = facts["gpus"]
+    said = f"{len(gpus)} GPUs" if gpus else "no GPUs: copies that ask for accelerators need declared hosts"
+    return [well("agent", f"answers on {settings.agent_socket}, {said}, {facts['copies']} copies")]
+
+
+def _client(**more: Any) -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=_ANSWER_WITHIN, trust_env=False, **more)
+
+
+def _told(answer: httpx.Response) -> str:
+    try:
+        problem = answer.json()
+        return str(problem.get("missing") or problem.get("detail") or problem.get("title"))
+    except (ValueError, AttributeError):
+        return answer.text[:200]

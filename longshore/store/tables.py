@@ -284,7 +284,6 @@ gateways = Table(
     Column("rejected", Number),
     Column("rejection", String),
     _required("refused", Document),
-    _required("refused", Document),
     _required("seen_at", Instant),
 )
 

@@ -82,7 +82,6 @@ def upgrade() -> None:
         sa.Column("rejected", sa.BigInteger(), nullable=True),
         sa.Column("rejection", sa.String(), nullable=True),
         sa.Column("refused", JSONB(), nullable=False),
-        sa.Column("refused", JSONB(), nullable=False),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("node", name=op.f("pk_gateways")),
     )

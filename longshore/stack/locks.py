@@ -45,7 +45,7 @@ def take(file: Path, note: str = "") -> Held | None:
 
 
 def is_held(file: Path) -> bool:
-    """Whether somebody holds the lock. Looking takes a shared lock for an instant, so takers should try twice."""
+    """Whether somebody took the lock. Looking shares it for an instant, so a taker that fails should look, too."""
     try:
         descriptor = os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -179,11 +179,13 @@ async def _supervise(only: list[str]) -> int:
 
 
 async def _take_lock(places: Places) -> locks.Held | None:
+    """The supervisor's lock, or None when another has it. Who only looks does not keep us from it for long."""
+    lock = places.lock(LOCK)
     deadline = asyncio.get_running_loop().time() + LOCK_WITHIN
-    while (held := locks.take(places.lock(LOCK), str(os.getpid()))) is None:
-        if asyncio.get_running_loop().time() > deadline:
+    while (held := locks.take(lock, str(os.getpid()))) is None:
+        if locks.is_held(lock) or asyncio.get_running_loop().time() > deadline:
             return None
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(0.02)
     return held
 
 

@@ -77,7 +77,7 @@ def test_two_ups_at_once_are_one_stack(home: Path, settings: Settings) -> None:
     )
     racing = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(3)]
     assert [one.wait(WITHIN) for one in racing] == [0, 0, 0]
-    assert count_of(home, "longshore.stack.supervisor") == 1
+    eventually(lambda: count_of(home, "longshore.stack.supervisor") == 1)
     assert count_of(home, "start-dev") == 1
 
 

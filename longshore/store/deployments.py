@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.planning.observed import Copy, ObservedHost
@@ -18,7 +18,6 @@ from longshore.store.tables import (
     copies,
     deployments,
     operations,
-    recorded_steps,
     revisions,
     routes,
     target_observations,
@@ -33,10 +32,6 @@ class Deployments:
 
     async def deployment_record(self, name: str) -> DeploymentRecord | None:
         """All that a deployment's workflow needs to begin anew; None when nothing was ever said of it."""
-        source = f"deployment/{name}"
-        steps = select(func.max(recorded_steps.c.step)).where(
-            recorded_steps.c.deployment == name, recorded_steps.c.source == source
-        )
         async with self._database.transaction(snapshot=True) as connection:
             row = (await connection.execute(select(deployments).where(deployments.c.name == name))).mappings().first()
             if row is None:
@@ -46,7 +41,6 @@ class Deployments:
                 deployment=DeploymentRow.model_validate(dict(row)),
                 revisions=tuple(await _revisions(connection, name)),
                 operation=OperationRow.model_validate(dict(latest)) if latest else None,
-                step=(await connection.execute(steps)).scalar() or 0,
             )
 
     async def view(self, name: str) -> View | None:

@@ -109,8 +109,6 @@ class DeploymentRecord(Value):
     revisions: tuple[RevisionRow, ...]
     operation: OperationRow | None
     """The operation with the highest number."""
-    step: int = 0
-    """The highest step recorded by `deployment/<name>` itself: a workflow that begins anew counts on from it."""
 
 
 class LedgerEntry(Value):

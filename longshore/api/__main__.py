@@ -1,7 +1,10 @@
 """`python -m longshore.api`: the API's process."""
 
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 import structlog
@@ -26,6 +29,13 @@ class Server(uvicorn.Server):
     def __init__(self, config: uvicorn.Config, dependencies: Dependencies) -> None:
         super().__init__(config)
         self._dependencies = dependencies
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Take the signals without sending them to this process again at the end: to end as told is success."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self.handle_exit)
+        yield
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """SIGTERM and SIGINT."""

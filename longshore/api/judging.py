@@ -120,18 +120,17 @@ def _judge_target(one: Given, document: Target, stored: Stored, judgement: Judge
         message = f"target {one.name} is {old.backend}, and a target's backend never changes: use another name"
         judgement.conflicts.append(one.problem("spec.backend", message))
         return
-    judgement.verdicts[one.index] = _compared(old, new)
+    judgement.verdicts[one.index] = _compared(document, document.metadata, old)
 
 
 def _judge_version(one: Given, document: ModelVersion, stored: Stored, judgement: Judgement) -> None:
     old = stored.versions.get((document.metadata.model, document.metadata.version))
-    found = differences(old, document.spec) if old is not None else []
-    if found:
+    if found := differences(document.model_copy(update={"spec": old or document.spec}), document):
         path, was, now = found[0]
         message = f"{one.name} is registered with {was}, not {now}; versions are immutable: use a new version"
         judgement.conflicts.append(one.problem(path, message))
         return
-    judgement.verdicts[one.index] = _compared(old, document.spec)
+    judgement.verdicts[one.index] = _compared(document, document.metadata, old)
 
 
 def _judge_references(
@@ -161,21 +160,15 @@ def _judge_deployment(one: Given, document: Deployment, stored: Stored, judgemen
     accepted = row.spec
     if row.rollout_to and document.spec.version == row.rollout_to["version"]:
         accepted = accepted.model_copy(update={"version": document.spec.version})  # that much is under way already
-    judgement.verdicts[one.index] = _compared(
-        document.model_copy(
-            update={
-                "spec": accepted,
-                "metadata": document.metadata.model_copy(update={"labels": row.labels}),
-            }
-        ),
-        document,
-    )
+    metadata = document.metadata.model_copy(update={"labels": row.labels})
+    judgement.verdicts[one.index] = _compared(document, metadata, accepted)
 
 
-def _compared(old: Any, new: Any) -> Verdict:
-    if old is None:
+def _compared(document: Document, metadata: Any, spec: Any) -> Verdict:
+    """What changes from the stored metadata and spec to the document's; nothing is stored when `spec` is None."""
+    if spec is None:
         return Verdict("created", "new")
-    found = differences(old, new)
+    found = differences(document.model_copy(update={"metadata": metadata, "spec": spec}), document)
     if not found:
         return Verdict("unchanged", "as it is")
     told = [f"{path} {was} → {now}" for path, was, now in found[:MOST_DIFFERENCES]]
@@ -183,9 +176,9 @@ def _compared(old: Any, new: Any) -> Verdict:
     return Verdict("changed", ", ".join(told) + (f" and {more} more" if more else ""))
 
 
-def differences(old: Any, new: Any) -> list[tuple[str, str, str]]:
-    """The fields in which two specs differ, as (path, old, new) in the words of the manifest."""
-    before, after = (_leaves(spec.model_dump(mode="json", by_alias=True)) for spec in (old, new))
+def differences(old: Document, new: Document) -> list[tuple[str, str, str]]:
+    """The fields in which two documents differ, as (path, old, new) in the words of the manifest."""
+    before, after = (_leaves(document.model_dump(mode="json", by_alias=True)) for document in (old, new))
     return [
         (field_name(path), _told(before.get(path)), _told(after.get(path)))
         for path in dict.fromkeys([*before, *after])

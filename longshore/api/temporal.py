@@ -93,16 +93,15 @@ class DeploymentWorkflows:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=f"Deployment {request.name}",
         )
-        return await _answered(
-            client.execute_update_with_start_workflow(
-                "apply",
-                request,
-                start_workflow_operation=start,
-                id=request.key,
-                result_type=Answer,
-                rpc_timeout=UPDATE_TIMEOUT,
-            )
+        update = client.execute_update_with_start_workflow(
+            "apply",
+            request,
+            start_workflow_operation=start,
+            id=request.key,
+            result_type=Answer,
+            rpc_timeout=UPDATE_TIMEOUT,
         )
+        return await _answered(_with_start(update, start))
 
     async def control(self, deployment: str, verb: str, request: Request) -> Answer:
         """Send a control verb to a running deployment.
@@ -142,6 +141,14 @@ class DeploymentWorkflows:
                 except (RuntimeError, TimeoutError) as error:  # the SDK's word for a failed connection is RuntimeError
                     raise TemporalUnavailableError("Temporal cannot be reached") from error
             return self._client
+
+
+async def _with_start(update: Awaitable[Answer], start: WithStartWorkflowOperation[object, object]) -> Answer:
+    """The update's answer. The SDK leaves a failure in the start's future, too: unread, it would be logged as lost."""
+    answer, _ = await asyncio.gather(update, start.workflow_handle(), return_exceptions=True)
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
 
 
 async def _answered(update: Awaitable[Answer]) -> Answer:

@@ -16,6 +16,8 @@ from longshore.store.records import DeploymentRow, LedgerChange, OperationRow, R
 from longshore.store.store import Store
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
+DEADLINE = 30.0
+Eventually = Callable[[Callable[[], bool | Awaitable[bool]]], Awaitable[None]]
 Seed = Callable[..., Awaitable[None]]
 
 

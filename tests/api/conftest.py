@@ -1,14 +1,17 @@
 """The API over a real store; Temporal where a test asks for it."""
 
-from collections.abc import AsyncIterator
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
 
 import httpx
 import pytest
-from api_world import NOW, Seed, free_port, seed_deployment
+import structlog
+from api_world import DEADLINE, NOW, Eventually, Seed, free_port, seed_deployment
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
+from structlog.typing import EventDict
 
 from longshore.api.app import create_app
 from longshore.api.dependencies import Dependencies
@@ -19,6 +22,13 @@ from longshore.settings import Settings
 from longshore.spec.target import TargetSpec
 from longshore.store.database import Database
 from longshore.store.store import Store
+
+
+@pytest.fixture(autouse=True)
+def logged() -> Iterator[list[EventDict]]:
+    """What was logged; unrendered, for structlog's own rendering of a traceback takes seconds."""
+    with structlog.testing.capture_logs() as entries:
+        yield entries
 
 
 @pytest.fixture
@@ -99,3 +109,19 @@ async def client(anonymous: httpx.AsyncClient, key: str) -> httpx.AsyncClient:
 @pytest.fixture
 def seed(store: Store) -> Seed:
     return partial(seed_deployment, store)
+
+
+@pytest.fixture
+def eventually() -> Eventually:
+    """Ask until the answer is yes, or a deadline passes."""
+
+    async def wait(question: Callable[[], bool | Awaitable[bool]]) -> None:
+        deadline = asyncio.get_running_loop().time() + DEADLINE
+        while asyncio.get_running_loop().time() < deadline:
+            answer = question()
+            if answer if isinstance(answer, bool) else await answer:
+                return
+            await asyncio.sleep(0.02)
+        pytest.fail(f"did not come true within {DEADLINE} s")
+
+    return wait

@@ -30,6 +30,7 @@ class Client:
     | call | what |
     |---|---|
     | `get(path, **query)` | one object |
+    | `lines(path, **query)` | the objects of JSON lines |
     | `items(path, **query)` | all items of a list, page by page |
     | `post(path, body)`, `delete(path)` | a change |
     | `open(request, timeout)` | an answer that is read as it comes |
@@ -60,6 +61,11 @@ class Client:
             cursor = page.get("next")
             if not cursor:
                 return
+
+    def lines(self, path: str, **query: Any) -> list[Any]:
+        """Read JSON lines."""
+        text = self._text(Request("GET", with_query(path, query), {"Accept": "application/x-ndjson"}))
+        return [self._parsed(line) for line in text.splitlines()]
 
     def post(self, path: str, body: Any = None, *, key: str | None = None) -> Any:
         """Change something. `key` is the idempotency key; one is made when left out."""
@@ -117,23 +123,24 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
             content = json.dumps(body).encode()
-        request = Request(method, with_query(path, query), headers, content)
+        return self._parsed(self._text(Request(method, with_query(path, query), headers, content)))
+
+    def _text(self, request: Request) -> bytes:
+        """Ask, again after a broken connection; a change carries its key."""
         for pause in RETRY_SECONDS:
             try:
-                return self._once(request)
+                return self._whole(self.open(request, ANSWER_SECONDS))
             except UnreachableError as error:
                 if error.slow:
                     raise
                 time.sleep(pause)
-        return self._once(request)
+        return self._whole(self.open(request, ANSWER_SECONDS))
 
-    def _once(self, request: Request) -> Any:
-        answer = self.open(request, ANSWER_SECONDS)
-        text = self._whole(answer)
+    def _parsed(self, text: bytes) -> Any:
         try:
             return json.loads(text)
         except ValueError as error:
-            raise NotLongshoreError(self.url, answer.status) from error
+            raise NotLongshoreError(self.url) from error
 
     def _error(self, status: int, text: bytes) -> ClientError:
         try:
@@ -141,7 +148,7 @@ class Client:
         except ValueError:
             problem = None
         if not isinstance(problem, dict) or "reason" not in problem:
-            return NotLongshoreError(self.url, status)
+            return NotLongshoreError(self.url)
         if status == 401 and not self._key:
             cure = "set LONGSHORE_API_KEY, or be the user who ran `longshore up`"
             problem["detail"] = f"there is no API key that this user can read: {cure}"
@@ -161,4 +168,4 @@ def segment(name: object) -> str:
 def with_query(path: str, query: dict[str, Any]) -> str:
     """A path with the query's values that are not None."""
     given = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(given)}" if given else path
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path

@@ -48,5 +48,5 @@ class ApiError(ClientError):
 class NotLongshoreError(ClientError):
     """Something answered that is not Longshore's API."""
 
-    def __init__(self, url: str, status: int) -> None:
-        super().__init__(f"what answers at {url} is not Longshore (HTTP {status}): check LONGSHORE_API_URL")
+    def __init__(self, url: str) -> None:
+        super().__init__(f"what answers at {url} is not Longshore: check LONGSHORE_API_URL")

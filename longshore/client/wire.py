@@ -117,11 +117,14 @@ def connect(url: str, timeout: float) -> socket.socket:
     """Open a connection to the server of a URL, with TLS for https.
 
     Raises:
+        ValueError: the URL is none.
         OSError: it cannot be reached.
     """
     parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError(f"{url!r} is not where an API can be: write http://HOST:PORT in LONGSHORE_API_URL")
     secure = parts.scheme == "https"
-    address = (parts.hostname or "", parts.port or (443 if secure else 80))
+    address = (parts.hostname, parts.port or (443 if secure else 80))
     connection = socket.create_connection(address, timeout=timeout)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if not secure:

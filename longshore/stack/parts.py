@@ -14,7 +14,6 @@ from longshore.stack.plan import Plan
 from longshore.stack.ports import LOOPBACK
 from longshore.stack.postgres import Account
 from longshore.stack.probes import Probe, accepts_unix, answers_http, answers_sql, runs
-from longshore.traffic.bootstrap import bootstrap
 
 SEARCH_ATTRIBUTES = {
     "LongshoreDeployment": "Keyword",
@@ -65,6 +64,7 @@ def parts(plan: Plan) -> tuple[Part, ...]:
     own = plan.environment()
     stores = ("postgres",) if plan.postgres else ()
     temporal = ("temporal",) if plan.embedded_temporal else ()
+    ENVOY.locate()  # its own process would say so, but only after everything else was started
     found = [
         _python("setup", "longshore.stack.setup", own, after=stores, once=True),
         _envoy(plan),
@@ -158,34 +158,18 @@ def _temporal(plan: Plan) -> Part:
 
 
 def _envoy(plan: Plan) -> Part:
-    file = plan.places.bootstrap_file
-
-    def prepare() -> None:
-        content = bootstrap(
-            node_id=f"gateway-{plan.places.id}",
-            listen=f"{LOOPBACK}:{plan.ports.gateway}",
-            admin=f"{LOOPBACK}:{plan.ports.envoy_admin}",
-            discovery=f"{LOOPBACK}:{plan.ports.discovery}",
-        )
-        try:
-            file.parent.mkdir(mode=0o700, exist_ok=True)
-            file.write_text(json.dumps(content))
-        except OSError as error:
-            raise StackError(
-                f"{file} cannot be written ({error.strerror or error})", "free some space on the disk of LONGSHORE_HOME"
-            ) from None
-
-    return Part(
+    told = {
+        "LONGSHORE_HOME": str(plan.places.home),
+        "LONGSHORE_DISCOVERY_LISTEN": f"{LOOPBACK}:{plan.ports.discovery}",
+        "LONGSHORE_GATEWAY_LISTEN": f"{LOOPBACK}:{plan.ports.gateway}",
+        "LONGSHORE_GATEWAY_ADMIN": f"{LOOPBACK}:{plan.ports.envoy_admin}",
+        "LONGSHORE_GATEWAY_NAME": f"gateway-{plan.places.id}",
+    }
+    return _python(
         "envoy",
-        (
-            str(ENVOY.locate()),
-            *("-c", str(file)),
-            *("--log-level", "warn"),
-            *("--concurrency", "2"),
-            "--disable-hot-restart",  # else two stacks on one machine meet in its shared memory
-        ),
+        "longshore.stack.gateway",
+        told,
         # not /ready: that waits for the first routes, which the API brings
         ready=answers_http(f"{plan.envoy_admin_url}/server_info"),
-        prepare=prepare,
         ports=((plan.ports.gateway, "gateway"), (plan.ports.envoy_admin, "Envoy admin")),
     )

@@ -1,0 +1,64 @@
+"""Become an Envoy of this Longshore: `python -m longshore.stack.gateway`, in the embedded stack and in a container.
+
+| variable | meaning |
+|---|---|
+| `LONGSHORE_DISCOVERY_LISTEN` | where the API serves routes |
+| `LONGSHORE_GATEWAY_LISTEN` | where requests to models come in; 127.0.0.1:8471 |
+| `LONGSHORE_GATEWAY_ADMIN` | Envoy's admin interface, which has no authentication; 127.0.0.1:8473 |
+| `LONGSHORE_GATEWAY_NAME` | its name among the gateways, no two alike; the machine's name |
+"""
+
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping
+
+from longshore.settings import Settings
+from longshore.stack.binaries import ENVOY
+from longshore.stack.errors import StackError
+from longshore.stack.places import Places
+from longshore.traffic.bootstrap import bootstrap
+
+_WORKER_THREADS = 2
+"""Routing costs little beside a model; a thread for each CPU would only merge more counters."""
+
+
+def prepare(settings: Settings, environment: Mapping[str, str]) -> list[str]:
+    """Write the bootstrap into the home, and say the command that runs Envoy with it.
+
+    Raises:
+        StackError: Envoy is not installed, or the bootstrap cannot be written.
+        ValueError: an address is not `host:port`.
+    """
+    program = ENVOY.locate()
+    content = bootstrap(
+        node_id=environment.get("LONGSHORE_GATEWAY_NAME") or socket.gethostname(),
+        listen=environment.get("LONGSHORE_GATEWAY_LISTEN") or "127.0.0.1:8471",
+        admin=environment.get("LONGSHORE_GATEWAY_ADMIN") or "127.0.0.1:8473",
+        discovery=settings.discovery_listen,
+    )
+    file = Places.of(settings.home).bootstrap_file
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.write_text(json.dumps(content))
+    except OSError as error:
+        raise StackError(
+            f"{file} cannot be written ({error.strerror or error})", "free some space on the disk of LONGSHORE_HOME"
+        ) from None
+    # without hot restart two Envoys of one machine do not meet in its shared memory
+    options = ["--disable-hot-restart", "--log-level", "warn", "--concurrency", str(_WORKER_THREADS)]
+    return [str(program), "-c", str(file), *options]
+
+
+def main() -> None:
+    """Replace this process by Envoy, or say in one line why not."""
+    try:
+        command = prepare(Settings.from_environment(), os.environ)
+    except (StackError, ValueError) as error:
+        sys.exit(f"longshore gateway: {error}")
+    os.execv(command[0], command)  # noqa: S606 - Envoy takes this process's place, its signals and its lock
+
+
+if __name__ == "__main__":
+    main()

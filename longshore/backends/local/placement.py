@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from longshore.backends.local.record import Slot
+from longshore.planning.room import choose_accelerators
 from longshore.spec.base import Value
 from longshore.spec.model_version import Resources
 from longshore.spec.target import Host
@@ -79,12 +80,6 @@ def choose_cpus(available: Collection[int], load: Mapping[int, int], cpus: float
     if need >= len(available):
         return ()
     return tuple(sorted(sorted(available, key=lambda cpu: (load.get(cpu, 0), cpu))[:need]))
-
-
-def choose_accelerators(free: Mapping[int, float], count: int, memory_gib: float) -> tuple[int, ...] | None:
-    """`count` of the free accelerators (index → GiB) with at least `memory_gib`: the smallest that do, then lowest."""
-    sufficient = sorted((memory, index) for index, memory in free.items() if memory >= memory_gib)
-    return tuple(sorted(index for _, index in sufficient[:count])) if len(sufficient) >= count else None
 
 
 def _on_gpus(declared: Sequence[Host], found: Sequence[Device]) -> tuple[Place, ...]:

@@ -1,25 +1,44 @@
-"""One machine a test, with an agent that runs."""
+"""One agent for all tests that leave it alive, a target each; and an agent of its own for those that do not."""
 
-import shutil
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
-from machine import Machine, new_home
+from machine import Agent, Machine
+
+_targets = count(1)
+
+
+@pytest.fixture(scope="session")
+def shared_agent() -> Iterator[Agent]:
+    """An agent that no test may kill."""
+    agent = Agent()
+    agent.start()
+    try:
+        yield agent
+        assert agent.processes() == [], "a test left copies running"
+    finally:
+        agent.close()
 
 
 @pytest.fixture
-async def machine() -> AsyncIterator[Machine]:
-    """An agent that runs and knows its hosts; nothing of it is left afterwards."""
-    home = new_home()
-    made = Machine(home)
+async def machine(shared_agent: Agent) -> AsyncIterator[Machine]:
+    """A target of its own with one host of four accelerators."""
+    made = Machine(shared_agent, f"target-{next(_targets)}")
+    await made.declared()
+    yield made
+    await made.clear()
+
+
+@pytest.fixture
+def agent() -> Iterator[Agent]:
+    """An agent to be started and killed."""
+    made = Agent()
     try:
-        made.start()
-        await made.answering()
         yield made
     finally:
-        await made.close()
-        shutil.rmtree(home)
+        made.close()

@@ -1,8 +1,8 @@
 """A tiny model server, standard library only: what a copy needs to be, and knobs to misbehave.
 
-It is started by the agent as `python serving.py …`; the knobs are files in the folder that CONTROL names, or flags:
-a file `unready` makes it answer 503; `--exit` leaves at once; `--deaf` ignores SIGTERM; `--child` has a child process;
-`--say TEXT` writes a line first.
+Started by the agent as `python serving.py …`. It notes each of its starts in the folder that CONTROL names; a file
+`unready` there makes it answer 503. `--exit` leaves at once, `--deaf` ignores SIGTERM, `--child` has a child process,
+`--say TEXT` writes a line first, `--leak` writes its secret.
 """
 
 import json
@@ -13,25 +13,28 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+CONTROL = Path(os.environ["CONTROL"])
+
 
 class Handler(BaseHTTPRequestHandler):
     """Readiness, and a look at how this copy was started."""
 
     def do_GET(self) -> None:
-        unready = "CONTROL" in os.environ and (Path(os.environ["CONTROL"]) / "unready").exists()
-        self.send_response(503 if unready else 200)
+        self.send_response(503 if (CONTROL / "unready").exists() else 200)
         self.end_headers()
-        self.wfile.write(json.dumps({"argv": sys.argv[1:], "env": dict(os.environ), "cwd": str(Path.cwd())}).encode())
+        self.wfile.write(json.dumps({"argv": sys.argv[1:], "env": dict(os.environ)}).encode())
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""
 
 
 def main() -> None:
+    with (CONTROL / "starts").open("a") as starts:
+        starts.write(f"{os.environ['LONGSHORE_COPY_ID']}\n")
     if "--say" in sys.argv:
         print(sys.argv[sys.argv.index("--say") + 1], flush=True)  # noqa: T201 - a server's log
     if "--leak" in sys.argv:
-        print("token is", os.environ.get("TOKEN"), flush=True)  # noqa: T201 - what must be masked
+        print("my token is", os.environ["TOKEN"], flush=True)  # noqa: T201 - what must be masked
     if "--exit" in sys.argv:
         sys.exit(3)
     if "--deaf" in sys.argv:

@@ -1,5 +1,6 @@
 """`python -m longshore.api`: the API's process."""
 
+import asyncio
 import os
 import signal
 import sys
@@ -16,6 +17,8 @@ from longshore.api.dependencies import Dependencies
 from longshore.logs import configure_logs
 from longshore.settings import Settings
 from longshore.store.errors import StoreUnavailableError
+from longshore.traffic.addresses import split_address
+from longshore.traffic.server import DiscoveryServer
 
 GRACE_SECONDS = 5
 """Requests under way may finish for this long once the process was told to end."""
@@ -43,11 +46,34 @@ class Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
 
+async def serve(dependencies: Dependencies, listen: tuple[str, int]) -> None:
+    """Serve the API, and discovery for the gateways, until told to end.
+
+    Raises:
+        OSError: discovery's address cannot be bound.
+    """
+    host, port = listen
+    config = uvicorn.Config(
+        create_app(dependencies),
+        host=host,
+        port=port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )
+    try:
+        async with DiscoveryServer(dependencies.store.traffic, dependencies.settings.discovery_listen):
+            await Server(config, dependencies).serve()
+    finally:
+        await dependencies.store.database.dispose()
+
+
 def main() -> int:
     """Serve until told to end.
 
     Returns:
-        The exit code: 0, or 2 when the settings do not suffice.
+        The exit code: 0; 1 when an address cannot be bound; 2 when the settings do not suffice.
     """
     configure_logs("api")
     settings = Settings.from_environment()
@@ -55,21 +81,16 @@ def main() -> int:
         log.error("LONGSHORE_DATABASE_URL is not set: `longshore up` starts a database, or give the address of one")
         return 2
     try:
-        dependencies, background = build(settings, settings.database_url)
-    except StoreUnavailableError as error:
-        log.error("the database cannot be used", error=str(error))  # noqa: TRY400 - one line, not a traceback
+        listen, _ = split_address(settings.api_listen), split_address(settings.discovery_listen)
+        dependencies = build(settings, settings.database_url)
+    except (StoreUnavailableError, ValueError) as error:
+        log.error("the settings make no sense", error=str(error))  # noqa: TRY400 - one line, not a traceback
         return 2
-    host, _, port = settings.api_listen.rpartition(":")
-    config = uvicorn.Config(
-        create_app(dependencies, background),
-        host=host.strip("[]"),
-        port=int(port),
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=GRACE_SECONDS,
-    )
-    Server(config, dependencies).run()
+    try:
+        asyncio.run(serve(dependencies, listen))
+    except OSError as error:
+        log.error("an address cannot be bound", error=str(error))  # noqa: TRY400 - the same
+        return 1
     return 0
 
 

@@ -1,7 +1,7 @@
-"""The application: routers, failures as problems, and what runs beside the requests."""
+"""The application: routers, and every failure as a problem."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from typing import Any
@@ -25,32 +25,19 @@ from longshore.store.errors import ConflictError, StoreUnavailableError
 
 log = structlog.get_logger("longshore.api")
 
-Background = Callable[[], Coroutine[Any, Any, None]]
-"""Something that runs while the API does, until it is cancelled."""
 
-
-def create_app(dependencies: Dependencies, background: Sequence[Background] = ()) -> FastAPI:
-    """The API over these dependencies.
-
-    Args:
-        dependencies: what requests work with.
-        background: what else this process hosts; the discovery service of the gateways, for one.
-    """
+def create_app(dependencies: Dependencies) -> FastAPI:
+    """The API over these dependencies. While it lives it counts the events, for /metrics."""
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async def counting() -> None:
-            await count_events(dependencies.store, dependencies.metrics)
-
-        tasks = [asyncio.create_task(run(), name="longshore-background") for run in (counting, *background)]
-        for task in tasks:
-            task.add_done_callback(_say_if_failed)
+        counting = asyncio.create_task(count_events(dependencies.store, dependencies.metrics), name="longshore-count")
+        counting.add_done_callback(_say_if_failed)
         try:
             yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            counting.cancel()
+            await asyncio.gather(counting, return_exceptions=True)
 
     app = FastAPI(
         title="Longshore",
@@ -117,4 +104,4 @@ def _of_framework(error: HTTPException) -> ProblemError:
 
 def _say_if_failed(task: asyncio.Task[None]) -> None:
     if not task.cancelled() and (error := task.exception()):
-        log.error("a background task ended", error=repr(error), exc_info=error)
+        log.error("events are no longer counted", error=repr(error), exc_info=error)

@@ -1,6 +1,5 @@
 """The real things that the API works with, from the settings."""
 
-from longshore.api.app import Background
 from longshore.api.dependencies import Dependencies
 from longshore.api.metrics import Metrics
 from longshore.api.temporal import DeploymentWorkflows, connector
@@ -12,8 +11,8 @@ from longshore.store.database import Database
 from longshore.store.store import Store
 
 
-def build(settings: Settings, database_url: str) -> tuple[Dependencies, list[Background]]:
-    """What requests work with, and what else this process hosts. Nothing is connected yet.
+def build(settings: Settings, database_url: str) -> Dependencies:
+    """What requests work with. Nothing is connected yet.
 
     Raises:
         StoreUnavailableError: the database's address makes no sense.
@@ -23,11 +22,10 @@ def build(settings: Settings, database_url: str) -> tuple[Dependencies, list[Bac
     def backend_of(name: str, spec: TargetSpec) -> Backend:
         return backend_for(name, spec, settings)
 
-    dependencies = Dependencies(
+    return Dependencies(
         settings=settings,
         store=store,
         workflows=DeploymentWorkflows(connector(settings)),
         backend_of=backend_of,
         metrics=Metrics(),
     )
-    return dependencies, []

@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -23,14 +24,14 @@ class Process:
     """An API process on free ports."""
 
     def __init__(self, database_url: str, home: Path) -> None:
-        self.port = free_port()
+        self.port, self.discovery_port = free_port(), free_port()
         environment = {
             "PATH": os.environ["PATH"],
             "LONGSHORE_HOME": str(home),
             "LONGSHORE_DATABASE_URL": database_url,
             "TEMPORAL_ADDRESS": f"127.0.0.1:{free_port()}",
             "LONGSHORE_API_LISTEN": f"127.0.0.1:{self.port}",
-            "LONGSHORE_DISCOVERY_LISTEN": f"127.0.0.1:{free_port()}",
+            "LONGSHORE_DISCOVERY_LISTEN": f"127.0.0.1:{self.discovery_port}",
         }
         self.log = home / "api.log"
         with self.log.open("wb") as log:
@@ -72,6 +73,8 @@ async def test_it_starts_before_its_database_and_logs_json_without_secrets(
         assert (await client.get("/readyz")).status_code == 503
         answer = await client.get("/v1/targets", headers={"Authorization": "Bearer lsk_0123_s3cret"})
         assert answer.status_code == 503
+    _, gateway = await asyncio.open_connection("127.0.0.1", process.discovery_port)
+    gateway.close()
     process.process.send_signal(signal.SIGTERM)
     assert await process.ends() == 0
     lines = [json.loads(line) for line in process.log.read_text().splitlines()]
@@ -100,15 +103,33 @@ async def test_told_to_end_it_lets_followers_go_and_ends(
             assert b"".join([chunk async for chunk in chunks]).replace(b": ping\n\n", b"") == b""
 
 
-def test_without_an_address_of_a_database_it_says_what_to_set(tmp_path: Path) -> None:
-    ended = subprocess.run(
-        [sys.executable, "-m", "longshore.api"],
-        env={"PATH": os.environ["PATH"], "LONGSHORE_HOME": str(tmp_path)},
-        capture_output=True,
-        text=True,
-        timeout=DEADLINE,
-        check=False,
-    )
-    assert ended.returncode == 2
-    (line,) = ended.stderr.splitlines()
-    assert "LONGSHORE_DATABASE_URL" in json.loads(line)["event"]
+@pytest.mark.parametrize(
+    ("environment", "code", "says"),
+    [
+        ({}, 2, "LONGSHORE_DATABASE_URL"),
+        ({"LONGSHORE_DATABASE_URL": "mysql://ada:hunter2@localhost/x"}, 2, "postgresql://"),
+        ({"LONGSHORE_DATABASE_URL": "postgresql://x", "LONGSHORE_API_LISTEN": "8470"}, 2, "write host:port"),
+        ({"LONGSHORE_DATABASE_URL": "postgresql://x", "LONGSHORE_DISCOVERY_LISTEN": "{taken}"}, 1, "address in use"),
+    ],
+)
+def test_what_it_cannot_start_with_is_one_line(
+    tmp_path: Path, environment: dict[str, str], code: int, says: str
+) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+        given = {name: value.format(taken=address) for name, value in environment.items()}
+        ended = subprocess.run(
+            [sys.executable, "-m", "longshore.api"],
+            env={"PATH": os.environ["PATH"], "LONGSHORE_HOME": str(tmp_path)} | given,
+            capture_output=True,
+            text=True,
+            timeout=DEADLINE,
+            check=False,
+        )
+    assert ended.returncode == code
+    assert says in ended.stderr
+    assert "hunter2" not in ended.stderr
+    assert [json.loads(line)["level"] for line in ended.stderr.splitlines() if line.startswith("{")] == ["error"]
+    assert "Traceback" not in ended.stderr

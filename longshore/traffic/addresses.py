@@ -5,13 +5,13 @@ from typing import Any
 
 
 def split_address(address: str) -> tuple[str, int]:
-    """Host and port of `host:port`; an IPv6 host is written in brackets.
+    """Host and port of `host:port`; an IPv6 host is written in brackets. Port 0 is any that is free, where one binds.
 
     Raises:
         ValueError: it is not `host:port`.
     """
     host, colon, port = address.rpartition(":")
-    if not colon or not host or not port.isdigit() or not 0 < int(port) < 65536:
+    if not colon or not host or not port.isdigit() or int(port) > 65535:
         raise ValueError(f"{address!r} is not an address: write host:port, as in 127.0.0.1:8471")
     return host.removeprefix("[").removesuffix("]"), int(port)
 

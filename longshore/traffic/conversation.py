@@ -34,8 +34,7 @@ class Conversation:
         self._write = write
         self._nonce = 0
         self._asked: dict[Kind, frozenset[str]] = {}
-        self._answer: asyncio.Future[str | None] | None = None
-        self._awaited = ""
+        self._answers: dict[str, asyncio.Future[str | None]] = {}
         self._spoken = asyncio.Condition()
 
     async def listen(self, requests: AsyncIterable[Any]) -> None:
@@ -44,16 +43,16 @@ class Conversation:
             await self.hear(request)
 
     async def hear(self, request: DiscoveryRequest) -> None:
-        """Take in one request: a subscription, and often the answer to what was sent last."""
+        """Take in one request: a subscription, and often the answer to what was sent."""
         kind = KINDS.get(request.type_url)
         if kind is None:
             return
         async with self._spoken:
             self._asked[kind] = frozenset(request.resource_names)
             self._spoken.notify_all()
-        if self._answer and not self._answer.done() and request.response_nonce == self._awaited:
-            refused = request.error_detail.message if request.HasField("error_detail") else None
-            self._answer.set_result(refused)
+        answer = self._answers.pop(request.response_nonce, None)
+        if answer and not answer.done():
+            answer.set_result(request.error_detail.message if request.HasField("error_detail") else None)
 
     async def send(self, kind: Kind, revision: int, messages: Iterable[Any], names: frozenset[str]) -> None:
         """Send resources and wait until the gateway runs them.
@@ -74,17 +73,17 @@ class Conversation:
                 async with self._spoken:
                     await self._spoken.wait_for(lambda: kind in self._asked and self._asked[kind] >= names)
                 self._nonce += 1
-                self._awaited = str(self._nonce)
-                self._answer = asyncio.get_running_loop().create_future()
+                nonce = str(self._nonce)
+                answer = self._answers[nonce] = asyncio.get_running_loop().create_future()
                 await self._write(
                     DiscoveryResponse(
                         version_info=str(revision),
                         type_url=kind.value,
-                        nonce=self._awaited,
+                        nonce=nonce,
                         resources=[_packed(message) for message in messages],
                     )
                 )
-                refused = await self._answer
+                refused = await answer
         except TimeoutError:
             raise SilentGatewayError(f"no answer to {kind.name.lower()} within {ANSWER_S:g} s") from None
         if refused is not None:

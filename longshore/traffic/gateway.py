@@ -1,5 +1,6 @@
 """One gateway brought from what it was told to what it shall be told, whatever it refuses on the way."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -100,7 +101,8 @@ class Gateway:
         names: frozenset[str] = frozenset()
         match step.kind:
             case Kind.CLUSTERS:
-                messages = list(after.clusters.values())
+                await self._take_clusters(revision, step)
+                return
             case Kind.ENDPOINTS:
                 names = step.changed
                 messages = [after.endpoints[name] for name in sorted(names)]
@@ -111,6 +113,21 @@ class Gateway:
                 names = frozenset({configuration.name})
                 messages = [configuration]
         await self._conversation.send(step.kind, revision, messages, names)
+
+    async def _take_clusters(self, revision: int, step: Step) -> None:
+        """A gateway acks a new cluster only once it has its endpoints, so these are sent before that ack."""
+        after = step.told
+        send = self._conversation.send
+        clusters = [send(Kind.CLUSTERS, revision, (after.clusters or {}).values(), frozenset())]
+        if step.changed:
+            endpoints = [after.endpoints[name] for name in sorted(step.changed)]
+            clusters.append(send(Kind.ENDPOINTS, revision, endpoints, step.changed))
+        tasks = [asyncio.create_task(each) for each in clusters]
+        try:
+            await asyncio.gather(*tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
 
 
 def _with(deployments: Mapping[str, Resources], name: str, one: Resources | None) -> dict[str, Resources]:

@@ -25,7 +25,8 @@ class Kind(StrEnum):
 class Told:
     """What a gateway was told."""
 
-    clusters: Mapping[str, Any] = field(default_factory=dict)
+    clusters: Mapping[str, Any] | None = None
+    """None before the first: a gateway that starts asks for nothing else until it heard of clusters, be it none."""
     endpoints: Mapping[str, Any] = field(default_factory=dict)
     listener: Any = None
     routes: Mapping[str, tuple[Any, ...]] | None = None
@@ -39,7 +40,8 @@ class Step:
     kind: Kind
     told: Told
     changed: frozenset[str] = frozenset()
-    """ENDPOINTS: names of the clusters whose endpoints are sent; the others keep theirs."""
+    """Names of the clusters whose endpoints are sent. CLUSTERS: of the new ones, since a gateway acks a cluster
+    only once it has its endpoints. ENDPOINTS: of those that change; the others keep theirs."""
 
 
 def told(deployments: Mapping[str, Resources], listener: Any) -> Told:
@@ -63,13 +65,13 @@ def steps(now: Told, then: Told) -> list[Step]:
     def at() -> Told:
         return taken[-1].told if taken else now
 
-    take(_clusters(at(), {**now.clusters, **then.clusters}))
+    take(_clusters(at(), {**(now.clusters or {}), **(then.clusters or {})}, then.endpoints))
     take(_endpoints(at(), _still_needed(now, then)))
     if then.listener != now.listener:
         taken.append(Step(Kind.LISTENERS, replace(at(), listener=then.listener)))
     if then.routes != now.routes:
         taken.append(Step(Kind.ROUTES, replace(at(), routes=then.routes)))
-    take(_clusters(at(), then.clusters))
+    take(_clusters(at(), then.clusters or {}, then.endpoints))
     take(_endpoints(at(), then.endpoints))
     return taken
 
@@ -86,12 +88,14 @@ def _any(assignment: Any) -> bool:
     return assignment is not None and len(assignment.endpoints) > 0
 
 
-def _clusters(now: Told, wanted: Mapping[str, Any]) -> Step | None:
-    """A cluster that goes takes its endpoints with it."""
+def _clusters(now: Told, wanted: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Step | None:
+    """New clusters bring their endpoints, and a cluster that goes takes its own with it."""
     if now.clusters == wanted:
         return None
+    new = frozenset(wanted.keys() - (now.clusters or {}).keys())
     kept = {name: one for name, one in now.endpoints.items() if name in wanted}
-    return Step(Kind.CLUSTERS, replace(now, clusters=dict(wanted), endpoints=kept))
+    with_new = kept | {name: endpoints[name] for name in new}
+    return Step(Kind.CLUSTERS, replace(now, clusters=dict(wanted), endpoints=with_new), new)
 
 
 def _endpoints(now: Told, wanted: Mapping[str, Any]) -> Step | None:

@@ -65,9 +65,9 @@ def revision(number: int = 1, **more: Any) -> RevisionRow:
     return RevisionRow(**(values | more))
 
 
-def shares(seconds: float, **weights: int) -> LedgerChange:
+def shares(seconds: float, deployment: str = "d", **weights: int) -> LedgerChange:
     """`shares(5, v1=75, v2=25)`: five seconds after noon, version v1 gets 75%."""
-    return LedgerChange(at=after(seconds), deployment="d", model="m", shares=weights, cause="because")
+    return LedgerChange(at=after(seconds), deployment=deployment, model="m", shares=weights, cause="because")
 
 
 def copy(id: str, deployment: str = "d", state: CopyState = CopyState.READY, **more: Any) -> Copy:

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from examples import event
+import psycopg
+from examples import event, shares
 
 from longshore.planning.words import EventType
 from longshore.store.notices import EVENTS
@@ -46,6 +47,41 @@ async def test_no_event_ever_appears_behind_a_cursor(postgres_store: Store) -> N
         await asyncio.gather(*(write(writer) for writer in range(WRITERS)))
         seen = await follower
     assert seen == list(range(1, len(seen) + 1))
+
+
+async def test_a_later_event_waits_for_an_earlier_one_that_is_slow_to_commit(
+    postgres_store: Store, postgres_url: str
+) -> None:
+    store = postgres_store
+    slow = Record(source="slow/rollout-1", step=1, events=(event(deployment="slow"),), ledger=shares(0, "slow", v1=100))
+    quick = Record(source="quick/rollout-1", step=1, events=(event(deployment="quick"),))
+    async with (
+        asyncio.timeout(DEADLINE_S),
+        await psycopg.AsyncConnection.connect(postgres_url) as other,
+        asyncio.TaskGroup() as tasks,
+    ):
+        await other.execute("LOCK TABLE ledger IN ACCESS EXCLUSIVE MODE")
+        tasks.create_task(store.record(slow))
+        await _until_waiting(postgres_url, 1)  # it has its sequence, and waits for the ledger
+        second = tasks.create_task(store.record(quick))
+        while not second.done() and await _waiting(postgres_url) < 2:
+            pass
+        assert await store.events.list() == []
+        await other.rollback()
+    assert [it.deployment for it in await store.events.list()] == ["slow", "quick"]
+
+
+async def _until_waiting(url: str, sessions: int) -> None:
+    while await _waiting(url) < sessions:
+        pass
+
+
+async def _waiting(url: str) -> int:
+    """Sessions of this database that wait for a lock."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    async with await psycopg.AsyncConnection.connect(url) as connection:
+        (count,) = await (await connection.execute(query)).fetchone() or (0,)
+    return int(count)
 
 
 async def test_attempts_of_one_step_at_once_write_it_once(postgres_store: Store) -> None:

@@ -3,25 +3,26 @@
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import httpx
 import structlog
 
-REST_WITHIN = 40.0
-"""Seconds for copies to finish their requests and end; the agent kills what is left by then."""
+from longshore.backends.local.backend import LocalBackend
+from longshore.backends.port import BackendError
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
+
+
+def agent_of(socket: Path) -> LocalBackend:
+    """The agent behind a socket. What is asked of it here is asked for the machine, of no target in particular."""
+    return LocalBackend("machine", socket)
 
 
 def rest_copies(socket: Path) -> Callable[[], Awaitable[None]]:
     """Ask the agent to end every copy and to start none; its levels stay, and its next start brings them back."""
 
     async def rest() -> None:
-        transport = httpx.AsyncHTTPTransport(uds=str(socket))
         try:
-            async with httpx.AsyncClient(transport=transport, timeout=REST_WITHIN + 5, trust_env=False) as client:
-                answer = await client.post("http://agent/v1/rest", params={"seconds": REST_WITHIN})
-                log.info("copies rest", running=answer.raise_for_status().json()["running"])
-        except httpx.HTTPError as error:  # the rest of the stack must stop all the same
-            log.warning("the agent could not end its copies", error=str(error))
+            log.info("copies rest", running=await agent_of(socket).rest())
+        except BackendError as error:  # the rest of the stack must stop all the same
+            log.warning("the agent could not end its copies", reason=error.message)
 
     return rest

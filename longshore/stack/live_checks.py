@@ -2,7 +2,6 @@
 
 import asyncio
 from datetime import UTC, datetime
-from typing import Any
 
 import httpx
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
@@ -10,6 +9,7 @@ from temporalio.client import Client
 
 from longshore.planning.route import acked_revision, required
 from longshore.settings import Settings
+from longshore.stack.agent import agent_of
 from longshore.stack.checking import Check, ill, well
 from longshore.stack.parts import SEARCH_ATTRIBUTES
 from longshore.stack.state import StackState
@@ -29,7 +29,7 @@ def part_checks(running: StackState) -> list[Check]:
         if not part.well
     ]
     restarts = sum(part.restarts for part in running.parts.values())
-    return ailing or [well("parts", f"{len(running.parts)} run, {restarts} restarts")]
+    return ailing or [well("parts", f"{len(running.parts)} run, {_count(restarts, 'restart')}")]
 
 
 async def postgres_checks(database_url: str) -> list[Check]:
@@ -88,7 +88,7 @@ async def _ack_check(database_url: str) -> Check:
         return ill("routes", "no gateway is connected", "read logs/envoy.log in LONGSHORE_HOME")
     if acked < newest:
         return ill("routes", f"revision {acked} is live, {newest} is the newest", "wait a moment, then look again")
-    return well("routes", f"{len(waited_for)} gateways run revision {acked}, the newest")
+    return well("routes", f"the newest are live at {_count(len(waited_for), 'gateway')}")
 
 
 async def api_checks(api_url: str) -> list[Check]:
@@ -102,17 +102,17 @@ async def api_checks(api_url: str) -> list[Check]:
 
 async def agent_checks(settings: Settings) -> list[Check]:
     """The agent answers, and says which GPUs it found."""
-    transport = httpx.AsyncHTTPTransport(uds=str(settings.agent_socket))
-    async with _client(transport=transport) as client:
-        answer = await client.get("http://agent/v1/facts")
-    facts = answer.raise_for_status().json()
-    gpus = facts["gpus"]
-    said = f"{len(gpus)} GPUs" if gpus else "no GPUs: copies that ask for accelerators need declared hosts"
-    return [well("agent", f"answers on {settings.agent_socket}, {said}, {facts['copies']} copies")]
+    facts = await agent_of(settings.agent_socket).facts()
+    gpus = _count(len(facts.gpus), "GPU") if facts.gpus else "no GPUs: copies that ask for some need declared hosts"
+    return [well("agent", f"answers on {settings.agent_socket}, {_count(facts.copies, 'copy', 'copies')}, {gpus}")]
 
 
-def _client(**more: Any) -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=_ANSWER_WITHIN, trust_env=False, **more)
+def _client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=_ANSWER_WITHIN, trust_env=False)
+
+
+def _count(number: int, one: str, many: str | None = None) -> str:
+    return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _told(answer: httpx.Response) -> str:

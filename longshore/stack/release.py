@@ -12,6 +12,7 @@ import structlog
 from temporalio.client import Client
 from temporalio.service import RPCError
 
+from longshore.logs import configure_logs
 from longshore.settings import Settings
 from longshore.stack.errors import StackError
 from longshore.stack.parts import SEARCH_ATTRIBUTES
@@ -20,7 +21,7 @@ from longshore.stack.temporal import ensure_search_attributes, make_current
 POLLS_WITHIN = 60.0
 """Seconds for the worker to start and poll; the supervisor tries again after that."""
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 async def release(settings: Settings) -> None:
@@ -40,6 +41,7 @@ async def release(settings: Settings) -> None:
 
 def main() -> int:
     """Release the build of the environment."""
+    configure_logs("release")
     try:
         asyncio.run(release(Settings.from_environment()))
     except (StackError, RPCError, RuntimeError) as error:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import structlog
 
+from longshore.logs import configure_logs
 from longshore.settings import Settings
 from longshore.stack.places import Places
 from longshore.store.database import Database
@@ -17,7 +18,7 @@ from longshore.store.errors import StoreUnavailableError
 from longshore.store.keys import Keys
 from longshore.store.migrate import migrate
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 async def ensure_admin_key(keys: Keys, name: str, file: Path) -> bool:
@@ -64,6 +65,7 @@ async def _set_up(settings: Settings, database_url: str) -> None:
 
 def main() -> int:
     """Set up the database of the environment."""
+    configure_logs("setup")
     settings = Settings.from_environment()
     if settings.database_url is None:
         print("LONGSHORE_DATABASE_URL is not set: run longshore up", file=sys.stderr)  # noqa: T201

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import structlog
 
-from longshore.settings import home_folder
+from longshore.home import home_folder
+from longshore.logs import configure_logs
 from longshore.stack import locks, logs, ports, processes
 from longshore.stack.errors import StackError
 from longshore.stack.parts import Part, parts, select, stop_order
@@ -31,7 +32,7 @@ LONGEST_WAIT = 10.0
 _PROBE_EVERY = 0.1
 _ROTATE_EVERY = 10.0
 
-log = structlog.get_logger()
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -192,14 +193,7 @@ async def _take_lock(places: Places) -> locks.Held | None:
 def main() -> int:
     """Supervise the home of the environment. Arguments, if any, are the only parts to keep."""
     os.umask(0o077)  # what parts write into the home is their user's alone
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            structlog.processors.JSONRenderer(),
-        ],
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
-    )
+    configure_logs(LOCK)
     try:
         return asyncio.run(_supervise(sys.argv[1:]))
     except StackError as error:

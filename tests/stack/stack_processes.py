@@ -1,7 +1,9 @@
-"""Which processes belong to a home."""
+"""Which processes belong to a home, and waiting for what they do."""
 
 import contextlib
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import psutil
@@ -17,3 +19,15 @@ def processes_of(home: Path) -> list[str]:
             if (inherited or str(home) in line) and process.status() != psutil.STATUS_ZOMBIE:
                 found.append(line)
     return found
+
+
+def eventually(condition: Callable[[], bool], within: float = 60.0) -> None:
+    """Wait until a condition holds.
+
+    Raises:
+        AssertionError: it did not within so many seconds.
+    """
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.05)

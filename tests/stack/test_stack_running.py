@@ -5,13 +5,11 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psycopg
 import pytest
-from stack_processes import processes_of
+from stack_processes import eventually, processes_of
 
 from longshore.settings import Settings
 from longshore.stack import locks
@@ -36,13 +34,6 @@ def state_of(home: Path) -> StackState:
 
 def pids_of(home: Path) -> dict[str, int | None]:
     return {name: part.pid for name, part in state_of(home).parts.items()}
-
-
-def eventually(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + WITHIN
-    while not condition():
-        assert time.monotonic() < deadline, "it never happened"
-        time.sleep(0.05)
 
 
 def kill(pid: int | None) -> None:

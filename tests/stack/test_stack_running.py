@@ -189,3 +189,16 @@ def test_a_home_in_a_closed_folder_has_a_postgres_all_the_same(
         down(settings, purge=True)
     assert places.outside() == []
     assert processes_of(settings.home) == []
+
+
+def test_a_stack_of_another_version_is_replaced(
+    home: Path, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    up(settings, only=("temporal",))
+    before = pids_of(home)
+    monkeypatch.setattr("longshore.__version__", "999.0")
+    said: list[str] = []
+    assert up(settings, only=("temporal",), say=said.append).started
+    assert any(line.startswith("replacing the stack of version ") for line in said)
+    assert pids_of(home) != before
+    assert count_of(home, "start-dev") == 1

@@ -60,7 +60,7 @@ class Notices:
         """Watch a channel while the block runs."""
         watch = Watch()
         self._watches[channel].add(watch)
-        if self._url and self._listener is None:
+        if self._url and (self._listener is None or self._listener.done()):
             self._listener = asyncio.create_task(self._listen(self._url), name="longshore-notices")
         try:
             yield watch

@@ -1,5 +1,6 @@
 """The store: every fact of Longshore, by the part that keeps it."""
 
+from longshore.store import recording
 from longshore.store.database import Database
 from longshore.store.deployments import Deployments
 from longshore.store.events import Events
@@ -7,7 +8,6 @@ from longshore.store.fleet import Fleet
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.models import Models
-from longshore.store.recording import record
 from longshore.store.records import Record
 from longshore.store.reservations import Reservations
 from longshore.store.targets import Targets
@@ -40,6 +40,6 @@ class Store:
         self.traffic = Traffic(database)
         self.keys = Keys(database)
 
-    async def record(self, record_: Record) -> bool:
+    async def record(self, record: Record) -> bool:
         """Write what one step says, in one transaction; the same step again writes nothing and answers false."""
-        return await record(self.database, record_)
+        return await recording.record(self.database, record)

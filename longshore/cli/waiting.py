@@ -11,7 +11,7 @@ from longshore.client.stream import PATIENCE_SECONDS, EventStream
 
 POLL_SECONDS = 2.0
 """An operation is looked at whenever something happened to it, and this often besides."""
-SETTLE_SECONDS = 2.0
+SETTLE_SECONDS = 1.5
 """How long a pause or a lack of room must last to be believed: what was resumed just now may still read as paused."""
 BLOCKED = frozenset({"InsufficientAccelerators"})
 """Reasons of an operation that cannot go on before somebody makes room."""

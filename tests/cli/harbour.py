@@ -1,6 +1,8 @@
 """A small HTTP server that speaks Longshore's API: what it answers, and what happens, is the test's to say."""
 
 import json
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -191,6 +193,21 @@ def serving(harbour: Harbour) -> Iterator[Harbour]:
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def started(*arguments: str, **options: Any) -> Iterator["subprocess.Popen[str]"]:
+    """A command in a process of its own, which ends with the test."""
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, **options}
+    process: subprocess.Popen[str] = subprocess.Popen([sys.executable, "-m", "longshore.cli", *arguments], **pipes)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
 
 def deployment(name: str = "digits", **more: Any) -> dict[str, Any]:

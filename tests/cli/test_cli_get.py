@@ -7,7 +7,7 @@ import sys
 from typing import Any
 
 import pytest
-from harbour import Cli, Harbour, Refusal, deployment, operation
+from harbour import Cli, Harbour, Refusal, deployment, operation, started
 
 from longshore.cli.app import run_typer
 from longshore.cli.exits import guarded
@@ -246,13 +246,11 @@ def test_a_mistake_of_ours_is_one_line_too_unless_asked_for_more(
 def test_a_reader_that_leaves_early_is_no_error_to_speak_of(harbour: Harbour) -> None:
     # More than any pipe holds, so that the writer is still writing when its reader has left.
     harbour.listed("/v1/deployments", deployment("a", message="x" * 20_000_000))
-    command = [sys.executable, "-m", "longshore.cli", "get", "deployments", "-o", "json"]
 
     # Unbuffered, Python itself passes over the broken pipe.
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
 
-    with subprocess.Popen(command, **pipes, text=True, env=environment) as process:
+    with started("get", "deployments", "-o", "json", env=environment) as process:
         assert process.stdout is not None
         assert process.stderr is not None
         assert process.stdout.readline() == "{\n"

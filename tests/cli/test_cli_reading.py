@@ -1,0 +1,193 @@
+"""describe, events, ledger, logs, traffic, rollout status and history, open: reading beyond `get`."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from harbour import Asked, Cli, Harbour, Reply, deployment, operation, started
+
+from longshore.spec.parsing import parse
+
+PATH = "/v1/deployments/digits"
+COPY = {
+    "id": "digits-1-a",
+    "deployment": "digits",
+    "model": "digits",
+    "version": "1",
+    "host": "here",
+    "accelerators": [0, 1],
+    "address": "127.0.0.1:9000",
+    "state": "ready",
+    "restarts": 0,
+    "reason": None,
+    "message": None,
+}
+
+
+def detail(**more: Any) -> dict[str, Any]:
+    revision = {"deployment": "digits", "number": 1, "version": "1", "phase": "Succeeded", "held": False}
+    return {
+        "deployment": deployment(),
+        "labels": {"team": "search"},
+        "spec": {"copies": 4, "version": "1"},
+        "retired": False,
+        "updatedAt": "2026-01-02T03:04:05Z",
+        "observedAt": "2026-01-02T03:04:06Z",
+        "copies": [COPY],
+        "revisions": [{**revision, "actor": "ada", "at": "2026-01-02T03:04:05Z", "reason": None}],
+        "operation": operation(1, "Succeeded"),
+        **more,
+    }
+
+
+def test_describe_tells_all_of_a_deployment(cli: Cli, harbour: Harbour) -> None:
+    harbour.answers["GET", f"{PATH}/detail"] = detail()
+
+    ran = cli("describe", "digits")
+
+    assert ran.code == 0
+    for line in ("Name:      digits", "Labels:    team=search", "Wanted:    4 copies, version 1", "Revisions"):
+        assert line in ran.out
+    assert "digits-1-a" in ran.out
+    assert "digits/rollout-1 Succeeded" in ran.out
+    assert cli("describe", "deployment", "digits") == ran
+    assert json.loads(cli("describe", "digits", "-o", "json").out) == {"name": "digits", **detail()}
+
+
+def test_describe_of_a_deployment_before_its_first_operation(cli: Cli, harbour: Harbour) -> None:
+    young = detail(operation=None, copies=[], revisions=[], observedAt=None, labels={}, retired=True)
+    harbour.answers["GET", f"{PATH}/detail"] = young
+
+    ran = cli("describe", "digits")
+
+    assert ran.code == 0
+    assert "Observed:  never" in ran.out
+    assert "Copies" not in ran.out
+
+
+def test_describe_of_anything_else_is_yaml(cli: Cli, harbour: Harbour) -> None:
+    target: dict[str, Any] = {"name": "lab", "spec": {"backend": "local", "hosts": []}, "hosts": [], "observedAt": None}
+    harbour.answers["GET", "/v1/targets/lab"] = target
+
+    (document,) = parse(cli("describe", "target", "lab").out)
+
+    assert document.content == target
+
+
+def test_events_are_lines_objects_or_names(cli: Cli, harbour: Harbour) -> None:
+    harbour.happen("BatchStarted", batch=1, message="2 copies of version 2")
+    harbour.happen("Scaled", deployment="other")
+
+    assert cli("events").out.splitlines() == [
+        "2026-01-02 03:04:05Z digits BatchStarted batch 1: 2 copies of version 2",
+        "2026-01-02 03:04:05Z other Scaled",
+    ]
+    assert cli("events", "other", "-o", "name").out == "deployment/other\n"
+    assert json.loads(cli("events", "--after", "1", "-o", "json").out) == {"items": harbour.events[1:]}
+    assert [json.loads(line) for line in cli("events", "-o", "jsonl").out.splitlines()] == harbour.events
+
+
+def test_following_events_writes_each_as_it_comes(harbour: Harbour) -> None:
+    harbour.happen("Scaled", message="before")
+
+    with started("events", "digits", "-f", "--after", "1", "-o", "jsonl") as process:
+        assert process.stdout is not None
+        harbour.happen("BatchStarted", deployment="other")
+        harbour.happen("BatchReady")
+        assert json.loads(process.stdout.readline())["type"] == "BatchReady"
+        harbour.cut_streams()
+        harbour.happen("BatchDone")
+        assert json.loads(process.stdout.readline())["type"] == "BatchDone"
+
+
+def test_the_ledger_answers_for_an_instant(cli: Cli, harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
+    entry = {"deployment": "digits", "model": "digits", "version": "1", "share": 100, "until": None}
+    harbour.listed(f"{PATH}/ledger", {**entry, "since": "2026-01-02T03:04:05Z", "operation": "o", "cause": "batch 1"})
+
+    ran = cli("ledger", "digits", "--at", "2026-01-02T12:00:00Z")
+
+    assert ran.code == 0
+    assert "100%" in ran.out
+    assert harbour.asked[0].query["at"] == ["2026-01-02T12:00:00+00:00"]
+    assert cli("ledger", "digits", "--at", "noon") == (
+        2,
+        "",
+        "'noon' is not an instant: write 2026-01-31T12:00:00Z\n",
+    )
+
+
+def test_logs_name_the_copy_unless_it_was_named(cli: Cli, harbour: Harbour) -> None:
+    def answer(asked: Asked) -> Reply:
+        copies = asked.query.get("copy", ["a", "b"])
+        return 200, "".join(json.dumps({"copy": copy, "line": f"{copy} serves"}) + "\n" for copy in copies)
+
+    harbour.answers["GET", f"{PATH}/logs"] = answer
+
+    assert cli("logs", "digits", "--tail", "5").out == "a | a serves\nb | b serves\n"
+    assert cli("logs", "digits", "--copy", "b").out == "b serves\n"
+    assert cli("logs", "digits", "-o", "jsonl").out.splitlines()[0] == '{"copy": "a", "line": "a serves"}'
+    assert harbour.asked[0].query == {"tail": ["5"]}
+
+
+def test_traffic_shows_who_serves_and_where_to_ask(cli: Cli, harbour: Harbour) -> None:
+    leaving = {**COPY, "version": "0", "state": "draining", "address": "127.0.0.1:9001"}
+    harbour.answers["GET", f"{PATH}/traffic"] = {
+        "deployment": "digits",
+        "traffic": {"1": 100},
+        "url": "http://127.0.0.1:8471/v1/models/digits/",
+        "endpoints": [COPY, leaving],
+    }
+
+    assert [line.split() for line in cli("traffic", "digits").out.splitlines()] == [
+        ["VERSION", "SHARE", "ENDPOINTS"],
+        ["1", "100%", "127.0.0.1:9000"],
+        ["0", "0%", "127.0.0.1:9001", "(draining)"],
+        [],
+        ["requests", "go", "to", "http://127.0.0.1:8471/v1/models/digits/"],
+    ]
+
+
+def test_status_draws_the_ladder(cli: Cli, harbour: Harbour) -> None:
+    rolling = operation(2, message="batch 2 of 2")
+    harbour.answers["GET", f"{PATH}/rollout"] = rolling
+
+    ran = cli("rollout", "status", "digits")
+
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.out.splitlines() == [
+        "digits/rollout-2 Progressing: batch 2 of 2",
+        "├── batches of version 1 → 2, rolling",
+        "│   ├── ✓ 1: +2 -2 to 50%  done",
+        "│   └── ● 2: +2 -2 to 100%  baking",
+        "├── copies 1: 2/2 ready, 2: 3/4 ready",
+        "├── traffic 1 50%, 2 50%",
+        "│   ├── 1 ██████████ 50%",
+        "│   └── 2 ██████████ 50%",
+        "├── checks",
+        "│   └── ✓ errors: error-rate 0.00123 ≤ 0.01 812 samples passed",
+        "└── at most 6 accelerators held so far",
+    ]
+    assert json.loads(cli("rollout", "status", "digits", "-o", "json").out) == rolling
+
+
+def test_history_lists_the_operations(cli: Cli, harbour: Harbour) -> None:
+    harbour.listed(f"{PATH}/rollouts", operation(1, "Succeeded"), operation(2, "RolledBack"), operation(3))
+
+    ran = cli("rollout", "history", "digits")
+
+    assert [line.split()[0] for line in ran.out.splitlines()[1:]] == [f"digits/rollout-{n}" for n in (1, 2, 3)]
+
+
+def test_open_prints_where_the_pages_are(
+    cli: Cli, harbour: Harbour, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert cli("open", "web").out == f"{harbour.url}\n"
+    assert cli("open", "temporal").code == 1
+
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "stack.json").write_text('{"temporalUiUrl": "http://127.0.0.1:8475"}')
+    assert cli("open", "temporal").out == "http://127.0.0.1:8475\n"
+
+    monkeypatch.setenv("LONGSHORE_TEMPORAL_UI_URL", "http://temporal.example")
+    assert cli("open", "temporal").out == "http://temporal.example\n"

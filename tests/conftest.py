@@ -1,7 +1,8 @@
 """Fixtures that several suites share: a real Postgres, with a fresh migrated database for each test."""
 
+import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from itertools import count
 from pathlib import Path
 
@@ -13,6 +14,20 @@ from longshore.store.database import native_url
 from longshore.store.migrate import migrate
 
 _numbers = count(1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """In continuous integration a test that skips because it `needs` a tool has failed: the tool must be there."""
+    report = yield
+    if report.skipped and os.environ.get("CI") == "true" and isinstance(report.longrepr, tuple):
+        reason = report.longrepr[2].removeprefix("Skipped: ")
+        if reason.startswith("needs "):
+            report.outcome = "failed"
+            report.longrepr = f"{item.nodeid} {reason}"
+    return report
 
 
 @pytest.fixture(scope="session")

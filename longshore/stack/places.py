@@ -138,6 +138,8 @@ class Places:
         """Remove what the stack and its agent wrote, and the home itself when nothing else is in it."""
         for folder in self.outside():
             shutil.rmtree(folder, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            shared_data(self.id).parent.rmdir()  # unless another home's data is there
         for pattern in _OWNED:
             for path in self.home.glob(pattern):
                 if path.is_dir() and not path.is_symlink():

@@ -16,8 +16,9 @@ from longshore.spec.target import Host
 class CopiesLevel(Value):
     """The level wanted of one version of one deployment on a target.
 
-    `copies` is how many shall serve, or be on their way to. Copies above it are surplus: first those that
-    are already draining, then the newest. Surplus copies are drained (kept alive without being counted), or ended.
+    `copies` is how many shall serve, or be on their way to. Copies above it are surplus: first those that are already
+    draining, then those that failed or are not ready, then the newest. Surplus copies are drained (kept alive without
+    being counted), or ended.
     """
 
     deployment: str

@@ -19,6 +19,7 @@ import structlog
 import uvicorn
 from fastapi import FastAPI
 
+from longshore.backends.local.durable import StateError
 from longshore.backends.local.fleet import Fleet
 from longshore.backends.local.keeper import Keeper
 from longshore.backends.local.machine import find_gpus, machine_name
@@ -46,7 +47,7 @@ def main() -> None:
             application = _application(folder, settings.secrets)
             server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False))
             server.run(sockets=[listener])
-    except (AgentError, OSError) as error:
+    except (AgentError, StateError, OSError) as error:
         sys.exit(f"longshore agent: {error}")
 
 

@@ -4,6 +4,8 @@ import json
 import os
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +41,10 @@ def write_atomically(path: Path, content: bytes) -> None:
         os.close(folder)
 
 
+class StateError(Exception):
+    """A file of the agent's state is not one; one line for a person."""
+
+
 class Durable:
     """The agent's memory: states and hosts by target, in memory and, before that, on disk.
 
@@ -47,17 +53,25 @@ class Durable:
     """
 
     def __init__(self, folder: Path) -> None:
+        """Read what is on disk.
+
+        Raises:
+            StateError: a file is damaged.
+        """
         self._deployments = folder / "deployments"
         self._targets = folder / "targets"
         self._ceiling_file = folder / "sequence"
         self._states: dict[tuple[str, str], DeploymentState] = {}
         self._hosts: dict[str, tuple[Host, ...]] = {}
         for path in sorted(self._deployments.glob("*/*.json")):
-            state = DeploymentState.model_validate_json(path.read_bytes())
+            with _naming(path):
+                state = DeploymentState.model_validate_json(path.read_bytes())
             self._states[state.target, state.deployment] = state
         for path in sorted(self._targets.glob("*.json")):
-            self._hosts[path.stem] = _HOSTS.validate_json(path.read_bytes())
-        self._ceiling = int(self._ceiling_file.read_text()) if self._ceiling_file.exists() else 0
+            with _naming(path):
+                self._hosts[path.stem] = _HOSTS.validate_json(path.read_bytes())
+        with _naming(self._ceiling_file):
+            self._ceiling = int(self._ceiling_file.read_text()) if self._ceiling_file.exists() else 0
         self._sequence = self._ceiling
 
     def states(self) -> list[DeploymentState]:
@@ -105,6 +119,16 @@ class Durable:
             write_atomically(self._ceiling_file, str(ceiling).encode())
             self._ceiling = ceiling
         return self._sequence
+
+
+@contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Say which file it is. To go on without it would mean to end its copies as nobody's."""
+    try:
+        yield
+    except ValueError as error:
+        cause = str(error).partition("\n")[0]
+        raise StateError(f"{path} is damaged ({cause}): restore it, or remove it to end its copies") from None
 
 
 def _json(content: Any) -> bytes:

@@ -2,12 +2,12 @@
 
 import asyncio
 import os
-import random
 import secrets
 import socket
 from collections import Counter
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 
 import structlog
@@ -164,10 +164,11 @@ def _marked(state: DeploymentState, steps: Steps) -> DeploymentState:
 
 
 def _free_port(taken: set[int]) -> int:
-    """A port that no copy has and nobody listens on."""
-    candidates = [port for port in PORTS if port not in taken]
-    random.shuffle(candidates)
-    for port in candidates:
+    """A port that no copy has and nobody listens on. Begun anywhere, so that one just left is not the next."""
+    begin = secrets.randbelow(len(PORTS))
+    for port in chain(PORTS[begin:], PORTS[:begin]):
+        if port in taken:
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:

@@ -12,6 +12,7 @@ import structlog
 
 from longshore.backends.local import limits
 from longshore.backends.local.fleet import Fleet
+from longshore.backends.local.invocation import Invocation
 from longshore.backends.local.logs import copy_folder, last_words, open_log, prune, rotate, shrink
 from longshore.backends.local.probing import loopback_client, why_not_ready
 from longshore.backends.local.processes import Found, Processes
@@ -20,6 +21,8 @@ from longshore.backends.local.starting import Starter, StartFailedError
 from longshore.backends.port import CopiesLevel
 
 logger = structlog.get_logger(__name__)
+
+Work = Coroutine[Any, Any, None]
 
 
 class Key(NamedTuple):
@@ -121,11 +124,11 @@ class Keeper:
             if copy.ending or self._resting:
                 self._end(key, copy, copy.pid)
             else:
-                _run_once(self._probes, copy.id, lambda: self._probe(key, client))
+                self._run_once(self._probes, copy.id, lambda: self._probe(key, client))
         elif copy.ending or copy.draining:
             self._remove(key, copy)
         elif not copy.failed and not self._resting and (copy.not_before is None or copy.not_before <= _now()):
-            _run_once(self._starts, copy.id, lambda: self._start(key, copy))
+            self._run_once(self._starts, copy.id, lambda: self._start(key, copy))
 
     async def _start(self, key: Key, copy: CopyRecord) -> None:
         try:
@@ -133,24 +136,30 @@ class Keeper:
             now_wanted = self._copy(key)
             if now_wanted is None or now_wanted.ending or self._resting:
                 return
-            copy = now_wanted
-            with open_log(self._fleet.folder, copy.id) as log:
-                pid, born = self._processes.spawn(invocation, copy_folder(self._fleet.folder, copy.id), log, copy.cpus)
-            self._record_spawn(key, copy, pid, born)
+            # Written before the process, though only its instant is news: a full disk shows here and starts nothing.
+            self._save(key, now_wanted.model_copy(update={"started_at": _now()}))
+            self._spawn(key, invocation)
         except StartFailedError as error:
             self._exit(key, error.reason, error.message)
-        except (OSError, ValueError) as error:
-            # ValueError: a NUL in an argument. Neither error's text holds the environment.
-            self._exit(key, "NotExecutable", f"{copy.id} could not be started: {error}")
 
-    def _record_spawn(self, key: Key, copy: CopyRecord, pid: int, born: float) -> None:
+    def _spawn(self, key: Key, invocation: Invocation) -> None:
+        copy = self._copy(key)
+        if copy is None:
+            return
+        with open_log(self._fleet.folder, copy.id) as log:
+            folder = copy_folder(self._fleet.folder, copy.id)
+            try:
+                pid, born = self._processes.spawn(invocation, folder, log, copy.cpus)
+            except (OSError, ValueError) as error:
+                # ValueError: a NUL in an argument. Neither error's text holds the environment.
+                message = f"{invocation.program} could not be started: {error}"
+                raise StartFailedError("NotExecutable", message) from None
         try:
             self._save(key, after_spawn(copy, pid, born, _now()))
-        except OSError as error:
+        except OSError:
             # A process that no record knows would be started once more: better none than two.
             self._processes.kill(pid, copy.id)
-            message = f"the agent cannot write its state: {error.strerror}"
-            raise StartFailedError("StateNotWritten", message) from None
+            raise
         logger.info("copy started", copy=copy.id, pid=pid, port=copy.port, accelerators=copy.slot.accelerators)
 
     async def _probe(self, key: Key, client: httpx.AsyncClient) -> None:
@@ -164,10 +173,7 @@ class Keeper:
             if copy is None or copy.pid != pid:
                 return
             misses = 0 if failure is None else misses + 1
-            try:
-                self._note_probe(key, copy, failure, misses)
-            except OSError as error:
-                self._tell(key.deployment, error)
+            self._note_probe(key, copy, failure, misses)
             copy = self._copy(key)
             await asyncio.sleep(limits.PROBE_SERVING if copy is not None and copy.ready else limits.PROBE_STARTING)
             copy = self._copy(key)
@@ -232,6 +238,19 @@ class Keeper:
                 except OSError as error:
                     self._tell(copy.id, error)
 
+    def _run_once(self, tasks: dict[str, asyncio.Task[None]], name: str, work: Callable[[], Work]) -> None:
+        """Run work as a task unless it runs already. If it ends by an error, the next look begins it anew."""
+
+        async def telling() -> None:
+            try:
+                await work()
+            except Exception as error:  # noqa: BLE001 - as in the look
+                self._tell(name, error)
+
+        task = tasks.get(name)
+        if task is None or task.done():
+            tasks[name] = asyncio.create_task(telling())
+
     def _tell(self, whose: str, error: Exception) -> None:
         """Log a trouble once, not at every look."""
         if self._troubles.get(whose) != str(error):
@@ -258,13 +277,6 @@ def _leader_of(copy: CopyRecord, found: list[Found]) -> Found | None:
     leaders = [process for process in found if process.copy_id == copy.id and process.leader]
     leaders.sort(key=lambda process: (process.pid != copy.pid, process.born))
     return leaders[0] if leaders else None
-
-
-def _run_once(tasks: dict[str, asyncio.Task[None]], name: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Run work as a task unless it runs already."""
-    task = tasks.get(name)
-    if task is None or task.done():
-        tasks[name] = asyncio.create_task(work())
 
 
 def _now() -> datetime:

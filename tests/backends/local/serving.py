@@ -2,7 +2,8 @@
 
 Started by the agent as `python serving.py …`. It notes each of its starts in the folder that CONTROL names; a file
 `unready` there makes it answer 503. `--exit` leaves at once, `--deaf` ignores SIGTERM, `--child` has a child process,
-`--say TEXT` writes a line first, `--leak` writes its secret.
+`--say TEXT` writes a line first, `--leak` writes its secret, `--hide` loses its environment, as servers do that set
+their process title.
 """
 
 import json
@@ -14,6 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 CONTROL = Path(os.environ["CONTROL"])
+MARKS = ("LONGSHORE_COPY_ID", "LONGSHORE_AGENT")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -29,8 +31,12 @@ class Handler(BaseHTTPRequestHandler):
 
 
 def main() -> None:
-    with (CONTROL / "starts").open("a") as starts:
-        starts.write(f"{os.environ['LONGSHORE_COPY_ID']}\n")
+    if "LONGSHORE_COPY_ID" in os.environ:
+        with (CONTROL / "starts").open("a") as starts:
+            starts.write(f"{os.environ['LONGSHORE_COPY_ID']}\n")
+        if "--hide" in sys.argv:
+            left = {name: value for name, value in os.environ.items() if name not in MARKS}
+            os.execve(sys.executable, [sys.executable, *sys.argv], left)  # noqa: S606 - no shell is meant
     if "--say" in sys.argv:
         print(sys.argv[sys.argv.index("--say") + 1], flush=True)  # noqa: T201 - a server's log
     if "--leak" in sys.argv:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections import Counter
 from typing import Self
 
@@ -68,6 +69,52 @@ async def test_an_agent_killed_again_and_again_starts_each_copy_once_and_orphans
         await machine.until(nothing_left)
     assert undertaker.lives > 1, "the agent never died, so this test has shown nothing"
     assert agent.processes() == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells what a process writes to")
+async def test_a_copy_that_hides_its_environment_is_found_again_by_its_log(agent: Agent) -> None:
+    machine = Machine(agent, "workstation")
+    async with Undertaker(agent, "after-spawn", 1) as undertaker:
+        await machine.declared()
+        await ensure_whatever_happens(machine, machine.level(flags=("--hide",)))
+        seen = await machine.until(ready(1))
+        assert undertaker.lives > 1
+        assert machine.starts() == Counter({copy.id: 1 for copy in seen.copies})
+        assert agent.processes() == [], "no process shows the mark"
+        await machine.clear()
+
+
+async def test_a_full_disk_starts_nothing_and_loses_nothing(agent: Agent) -> None:
+    full = agent.home / "full"
+    program = f"""
+import os
+from longshore.backends.local import agent
+really = os.fsync
+def fsync(descriptor):
+    if os.path.exists({str(full)!r}):
+        raise OSError(28, "No space left on device")
+    really(descriptor)
+os.fsync = fsync
+agent.main()
+"""
+    agent.start("-c", program)
+    machine = Machine(agent, "workstation")
+    await machine.declared()
+    await machine.ensure(copies=1)
+    (copy,) = (await machine.until(ready(1))).copies
+    full.touch()
+    with pytest.raises(BackendError, match="No space left") as refusal:
+        await machine.ensure(copies=2)
+    assert (refusal.value.reason, refusal.value.retryable) == ("StateNotWritten", True)
+    process = machine.process_of(copy)
+    process.kill()
+    await eventually(lambda: "trouble" in agent.log.read_text(), "the agent to notice", agent.log.read_text)
+    assert machine.starts() == {copy.id: 1}
+
+    full.unlink()
+    after = await machine.until(lambda seen: ready(1)(seen) and seen.copies[0].restarts == 1)
+    assert after.copies[0].id == copy.id
+    await machine.clear()
 
 
 async def test_copies_serve_on_while_the_agent_is_dead_and_are_ready_in_the_first_answer_of_the_next(

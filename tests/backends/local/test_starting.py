@@ -11,12 +11,12 @@ from machine import DATABASE_KEY, Machine, ready, states
 from longshore.backends.port import BackendError
 from longshore.planning.observed import Copy, CopyState
 
-SECRET_VALUE = "tok-9f8e7d6c5b4a"
+LEAKABLE = "tok-9f8e7d6c5b4a"
 
 
 def write_secret(machine: Machine, mode: int = 0o600) -> None:
     path = machine.agent.home / "secrets" / machine.target
-    path.write_text(f"# the hub's\nTOKEN={SECRET_VALUE}\n\n")
+    path.write_text(f"# the hub's\nTOKEN={LEAKABLE}\n\n")
     path.chmod(mode)
 
 
@@ -82,21 +82,21 @@ async def test_a_copy_is_held_to_as_many_cpus_as_it_asked_for(machine: Machine) 
 async def test_a_secret_reaches_the_copy_and_neither_state_nor_logs_nor_answers(machine: Machine) -> None:
     write_secret(machine)
     copy, saw = await started(machine, server={"secretRef": machine.target})
-    assert saw["env"]["TOKEN"] == SECRET_VALUE
+    assert saw["env"]["TOKEN"] == LEAKABLE
     await machine.ensure("2", 1, flags=("--leak", "--exit"), server={"secretRef": machine.target})
     seen = await machine.until(lambda seen: states(seen, "2") == {CopyState.FAILED: 1})
     leaky = next(copy for copy in seen.copies if copy.version == "2")
     assert leaky.message == "exited with code 3: my token is •••"
-    assert SECRET_VALUE not in seen.model_dump_json()
+    assert LEAKABLE not in seen.model_dump_json()
     for one in (copy, leaky):
-        assert SECRET_VALUE not in "".join(await machine.backend.logs(one.id, 10))
+        assert LEAKABLE not in "".join(await machine.backend.logs(one.id, 10))
 
     await machine.clear()
     assert await machine.backend.logs(leaky.id, 1) == ["my token is •••"]
     for path in machine.agent.folder.rglob("*"):
         if path.is_file():
-            assert SECRET_VALUE.encode() not in path.read_bytes(), path
-    assert SECRET_VALUE not in machine.agent.log.read_text()
+            assert LEAKABLE.encode() not in path.read_bytes(), path
+    assert LEAKABLE not in machine.agent.log.read_text()
 
 
 async def test_a_secret_that_others_may_read_is_not_used(machine: Machine) -> None:

@@ -41,6 +41,32 @@ def problem(answer: httpx.Response, status: int, reason: str) -> dict[str, objec
     return content
 
 
+TARGET = {"kind": "Target", "metadata": {"name": "workstation"}, "spec": {"backend": "local"}}
+
+
+def version(label: str, digest: str = "a") -> dict[str, object]:
+    return {
+        "kind": "ModelVersion",
+        "metadata": {"model": "digits", "version": label},
+        "spec": {
+            "artifact": {"uri": f"file:///srv/{label}.joblib", "digest": f"sha256:{digest * 64}"},
+            "server": {"command": ["serve"]},
+        },
+    }
+
+
+def deployment(name: str = "digits", label: str = "1", **spec: object) -> dict[str, object]:
+    return {
+        "kind": "Deployment",
+        "metadata": {"name": name},
+        "spec": {"target": "workstation", "model": "digits", "version": label} | spec,
+    }
+
+
+async def applied(client: httpx.AsyncClient, *documents: dict[str, object], key: str = "k") -> httpx.Response:
+    return await client.post("/v1/apply", json={"documents": documents}, headers={"Idempotency-Key": key})
+
+
 def spec(**changes: object) -> DeploymentSpec:
     return DeploymentSpec.model_validate(
         {"target": "workstation", "model": "digits", "version": "1", "copies": 2} | changes

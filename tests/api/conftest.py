@@ -1,6 +1,7 @@
 """The API over a real store; Temporal where a test asks for it."""
 
 import asyncio
+import sysconfig
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,6 +13,9 @@ from api_world import DEADLINE, NOW, Eventually, Seed, free_port, seed_deploymen
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 from structlog.typing import EventDict
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.testing import WorkflowEnvironment
 
 from longshore.api.app import create_app
 from longshore.api.dependencies import Dependencies
@@ -64,6 +68,17 @@ def no_backend(name: str, spec: TargetSpec) -> Backend:
 def connect(settings: Settings) -> Connect:
     """How to reach Temporal; by default there is none."""
     return connector(settings)
+
+
+@pytest.fixture
+async def temporal_client() -> AsyncIterator[Client]:
+    """A client of a time-skipping server of its own."""
+    server = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
+    environment = await WorkflowEnvironment.start_time_skipping(
+        data_converter=pydantic_data_converter, test_server_existing_path=str(server)
+    )
+    async with environment:
+        yield environment.client
 
 
 @pytest.fixture

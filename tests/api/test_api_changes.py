@@ -1,18 +1,14 @@
 """Apply and the control verbs, over a real Temporal server."""
 
 import asyncio
-import sysconfig
 from collections.abc import AsyncIterator
 from datetime import timedelta
-from pathlib import Path
 
 import httpx
 import pytest
-from api_world import Seed, problem
+from api_world import TARGET, Seed, applied, deployment, problem, version
 from temporalio.client import Client
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
-from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 from tiny_deployment import TinyDeployment
 
@@ -21,37 +17,6 @@ from longshore.api.temporal import Connect
 from longshore.messages import TASK_QUEUE, workflow_id
 from longshore.planning.words import EventType
 from longshore.store.store import Store
-
-TARGET = {"kind": "Target", "metadata": {"name": "workstation"}, "spec": {"backend": "local"}}
-
-
-def version(label: str, digest: str = "a") -> dict[str, object]:
-    return {
-        "kind": "ModelVersion",
-        "metadata": {"model": "digits", "version": label},
-        "spec": {
-            "artifact": {"uri": f"file:///srv/{label}.joblib", "digest": f"sha256:{digest * 64}"},
-            "server": {"command": ["serve"]},
-        },
-    }
-
-
-def deployment(name: str = "digits", label: str = "1", **spec: object) -> dict[str, object]:
-    return {
-        "kind": "Deployment",
-        "metadata": {"name": name},
-        "spec": {"target": "workstation", "model": "digits", "version": label} | spec,
-    }
-
-
-@pytest.fixture
-async def temporal_client() -> AsyncIterator[Client]:
-    server = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
-    environment = await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter, test_server_existing_path=str(server)
-    )
-    async with environment:
-        yield environment.client
 
 
 @pytest.fixture
@@ -70,10 +35,6 @@ def worker_of(client: Client) -> Worker:
 async def worker(temporal_client: Client) -> AsyncIterator[Worker]:
     async with worker_of(temporal_client) as running:
         yield running
-
-
-async def applied(client: httpx.AsyncClient, *documents: dict[str, object], key: str = "k") -> httpx.Response:
-    return await client.post("/v1/apply", json={"documents": documents}, headers={"Idempotency-Key": key})
 
 
 async def test_documents_are_applied_in_order_whatever_order_they_come_in(

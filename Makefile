@@ -15,9 +15,10 @@ help: ## show this list
 
 .tools/bin/uv:
 	$(PYTHON) -m venv .tools
-	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv
+	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 
 setup: .venv/.installed ## make .venv with everything in it, as uv.lock says
+	@:
 
 .venv/.installed: uv.lock pyproject.toml | $(filter .tools/bin/uv,$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longshore needs Python 3.11 or newer: set PYTHON=…")'

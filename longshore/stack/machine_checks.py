@@ -4,6 +4,7 @@ import os
 import platform
 import shutil
 import stat
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from longshore.stack.places import LEAST_FREE_BYTES, Places
 from longshore.stack.state import StackState
 
 _COMFORTABLE_FREE_BYTES = 4 * LEAST_FREE_BYTES
+_VERSION_WITHIN = 20.0
 
 
 def python_check() -> Check:
@@ -37,10 +39,15 @@ def _program_check(wheel: Wheel, instead: str | None, environment: Mapping[str, 
     if instead and environment.get(instead):
         return well(wheel.program, f"not needed, {instead} is set")
     try:
-        wheel.locate()
+        program = wheel.locate()
+        said = subprocess.run(
+            [program, "--version"], capture_output=True, text=True, timeout=_VERSION_WITHIN, check=True
+        ).stdout
     except StackError as error:
         return ill(wheel.program, error.problem, error.cure)
-    return well(wheel.program, f"{wheel.distribution} {wheel.version()}")
+    except (OSError, subprocess.SubprocessError) as error:
+        return ill(wheel.program, f"{wheel.distribution} does not run here ({error})", wheel.instead)
+    return well(wheel.program, f"{wheel.distribution} {wheel.version()}: {said.strip()}")
 
 
 def home_checks(home: Path) -> list[Check]:

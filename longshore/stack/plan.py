@@ -22,7 +22,7 @@ _PASSED_ON = (
     "SSL_CERT_FILE",
     "SSL_CERT_DIR",
 )
-_PASSED_ON_PREFIXES = ("LC_", "XDG_", "CUDA_", "NVIDIA_", "LONGSHORE_", "TEMPORAL_")
+_PASSED_ON_PREFIXES = ("LC_", "CUDA_", "NVIDIA_")
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ class Plan:
 
 
 def passed_on(environment: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """What parts inherit of the caller's environment: enough to find programs, certificates and GPUs, and our own.
+    """What parts inherit of the caller's environment: enough to find programs, certificates and GPUs.
 
     The rest stays out, for the stack outlives the shell it was started from, and a shell holds secrets of others.
     """

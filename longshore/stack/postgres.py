@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import psutil
+
 from longshore.stack.binaries import POSTGRES
 from longshore.stack.errors import StackError
 from longshore.stack.places import Places, fits, private_folder, shared_data
@@ -105,6 +107,7 @@ class EmbeddedPostgres:
             ) from None
         if not (self.data / "PG_VERSION").exists():
             self._make_cluster()
+        self._remove_stale_pid_file()
 
     def _prepare_folders(self) -> None:
         for folder in (self.root.parent, self.root):
@@ -148,6 +151,23 @@ class EmbeddedPostgres:
                 "free some space or set LONGSHORE_HOME to another folder, then run longshore up again",
             )
         unfinished.rename(self.data)
+
+    def _remove_stale_pid_file(self) -> None:
+        """Remove what a Postgres that was killed left, if its pid is now nobody's or another program's.
+
+        Postgres itself would refuse to start when the pid has gone to another process of its user, as after a reboot.
+        """
+        file = self.data / "postmaster.pid"
+        try:
+            pid = int(file.read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return
+        try:
+            stale = psutil.Process(pid).name() != "postgres"
+        except psutil.NoSuchProcess:
+            stale = True
+        if stale:
+            file.unlink(missing_ok=True)
 
     @property
     def _copy(self) -> Path:

@@ -17,6 +17,7 @@ from longshore.stack.places import Places
 from longshore.stack.plan import passed_on
 
 _LOOK_EVERY = 0.1
+_TRIES = 50
 _GONE_WITHIN = 10.0
 """Seconds from a kill until a process must be gone; only a hanging disk takes longer."""
 
@@ -39,24 +40,24 @@ class Running:
         return None
 
 
-async def start(part: Part, places: Places) -> Running | None:
-    """Start a part, or find it running as it would be started now. One started otherwise is ended first.
-
-    None: the lock is held for a moment by somebody who only looked, or by what is left of a process; try again.
+async def start(part: Part, places: Places) -> Running:
+    """Start a part, or find it running as it would be started now. One that was started otherwise is ended first.
 
     Raises:
         StackError: it cannot be started.
     """
     lock = places.lock(part.name)
-    held = await asyncio.to_thread(_take, lock, part.fingerprint)
-    if held is None:
-        return await _adopt(part, lock)
-    try:
-        if part.prepare is not None:
-            await asyncio.to_thread(part.prepare)
-        return await _spawn(part, places, held)
-    finally:
-        held.release()
+    for _ in range(_TRIES):
+        held = await asyncio.to_thread(_take, lock, part.fingerprint)
+        if held is not None:
+            return await _start(part, places, held)
+        found = await asyncio.to_thread(locks.holders, lock)
+        if found and locks.note(lock) == part.fingerprint:
+            return Running(found[0].pid)
+        if found:
+            await end(part, lock)
+        await asyncio.sleep(_LOOK_EVERY)  # somebody only looked, or the last process is on its way out
+    raise StackError(f"a process that cannot be seen holds {lock}", "end what uses this home, then run longshore up")
 
 
 async def stop(part: Part, lock: Path) -> None:
@@ -115,14 +116,13 @@ def _take(lock: Path, fingerprint: str) -> locks.Held | None:
         ) from None
 
 
-async def _adopt(part: Part, lock: Path) -> Running | None:
-    found = await asyncio.to_thread(locks.holders, lock)
-    if not found:
-        return None
-    if locks.note(lock) == part.fingerprint:
-        return Running(found[0].pid)
-    await end(part, lock)
-    return None
+async def _start(part: Part, places: Places, held: locks.Held) -> Running:
+    try:
+        if part.prepare is not None:
+            await asyncio.to_thread(part.prepare)
+        return await _spawn(part, places, held)
+    finally:
+        held.release()
 
 
 async def _spawn(part: Part, places: Places, held: locks.Held) -> Running:

@@ -100,8 +100,6 @@ class Supervisor:
     async def _run_once(self, part: Part, back_off: BackOff) -> bool:
         """One life of a part's process; whether the part is done for good."""
         running = await processes.start(part, self.plan.places)
-        if running is None:
-            return False
         self._say(part, "starting", pid=running.pid)
         ended = asyncio.create_task(running.ended())
         try:

@@ -63,7 +63,7 @@ def test_what_the_stack_says_of_itself_is_what_its_parts_are_told(home: Path, mo
 
 
 def test_parts_do_not_inherit_the_secrets_of_the_shell() -> None:
-    shell = {"PATH": "/bin", "GITHUB_TOKEN": "t", "CUDA_VISIBLE_DEVICES": "0", "PYTHONPATH": "x", "LC_ALL": "C"}
+    shell = {"PATH": "/bin", "GITHUB_TOKEN": "t", "CUDA_VISIBLE_DEVICES": "0", "LONGSHORE_API_KEY": "k", "LC_ALL": "C"}
     assert passed_on(shell) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "LC_ALL": "C"}
 
 

@@ -5,6 +5,7 @@ import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from longshore.stack.places import Places
@@ -83,3 +84,29 @@ def test_the_data_is_its_accounts_alone(home: Path) -> None:
     for folder in (postgres.data, postgres.sockets):
         assert folder.stat().st_uid == owner
         assert folder.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize(
+    ("content", "stays"),
+    [
+        pytest.param(f"{os.getpid()}\n", False, id="of a pid that is another program's now"),
+        pytest.param("999999999\n", False, id="of a pid that nobody has"),
+        pytest.param("", True, id="empty: for Postgres to judge"),
+    ],
+)
+def test_a_stale_pid_file_of_postgres_is_removed(home: Path, content: str, *, stays: bool) -> None:
+    postgres = EmbeddedPostgres.of(Places.prepare(home))
+    postgres.prepare()
+    (postgres.data / "postmaster.pid").write_text(content)
+    postgres.prepare()
+    assert (postgres.data / "postmaster.pid").exists() is stays
+
+
+def test_the_pid_file_of_a_postgres_that_runs_is_left_alone(home: Path, postgres_url: str) -> None:
+    postgres = EmbeddedPostgres.of(Places.prepare(home))
+    postgres.prepare()
+    with psycopg.connect(postgres_url) as connection:
+        backend = connection.info.backend_pid
+        (postgres.data / "postmaster.pid").write_text(f"{backend}\n")
+        postgres.prepare()
+    assert (postgres.data / "postmaster.pid").exists()

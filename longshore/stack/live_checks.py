@@ -19,6 +19,8 @@ from longshore.store.migrate import current
 from longshore.store.traffic import Traffic
 
 _ANSWER_WITHIN = 5.0
+_AGAIN = "longshore down, then longshore up"
+"""An up of a stack that is up changes nothing; what set-up does is done as the stack starts."""
 
 
 def part_checks(running: StackState) -> list[Check]:
@@ -36,7 +38,7 @@ async def postgres_checks(database_url: str) -> list[Check]:
     """The database answers, and has the tables of this version."""
     have, wanted = await asyncio.to_thread(current, database_url)
     if have != wanted:
-        return [ill("postgres", f"migration {have or 'none'}, this version wants {wanted}", "longshore up migrates it")]
+        return [ill("postgres", f"migration {have or 'none'}, this version wants {wanted}", _AGAIN)]
     return [well("postgres", f"answers, migration {have}")]
 
 
@@ -47,13 +49,13 @@ async def temporal_checks(settings: Settings, build_id: str) -> list[Check]:
     checks = [well("temporal", f"{settings.temporal_address} answers, namespace {client.namespace}")]
     missing = await missing_search_attributes(client, SEARCH_ATTRIBUTES)
     if missing:
-        checks.append(ill("search attributes", f"missing: {', '.join(missing)}", "longshore up registers them"))
+        checks.append(ill("search attributes", f"missing: {', '.join(missing)}", _AGAIN))
     else:
         checks.append(well("search attributes", f"{len(SEARCH_ATTRIBUTES)} registered"))
     found = await builds(client)
     if found.current != build_id:
         said = f"Temporal gives work to {found.current or 'no build'}, this is {build_id}"
-        checks.append(ill("worker", said, "longshore up makes this build the current one"))
+        checks.append(ill("worker", said, _AGAIN))
     else:
         kept = f"; kept alive by operations that began on them: {', '.join(found.draining)}" if found.draining else ""
         checks.append(well("worker", f"build {build_id} is current{kept}"))

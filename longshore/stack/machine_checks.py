@@ -36,18 +36,16 @@ def program_checks(environment: Mapping[str, str]) -> list[Check]:
 
 
 def _program_check(wheel: Wheel, instead: str | None, environment: Mapping[str, str]) -> Check:
+    name = f"{wheel.program} program"
     if instead and environment.get(instead):
-        return well(wheel.program, f"not needed, {instead} is set")
+        return well(name, f"not needed, {instead} is set")
     try:
-        program = wheel.locate()
-        said = subprocess.run(
-            [program, "--version"], capture_output=True, text=True, timeout=_VERSION_WITHIN, check=True
-        ).stdout
+        subprocess.run([wheel.locate(), "--version"], capture_output=True, timeout=_VERSION_WITHIN, check=True)
     except StackError as error:
-        return ill(wheel.program, error.problem, error.cure)
+        return ill(name, error.problem, error.cure)
     except (OSError, subprocess.SubprocessError) as error:
-        return ill(wheel.program, f"{wheel.distribution} does not run here ({error})", wheel.instead)
-    return well(wheel.program, f"{wheel.distribution} {wheel.version()}: {said.strip()}")
+        return ill(name, f"{wheel.distribution} {wheel.version()} does not run here ({error})", wheel.instead)
+    return well(name, f"{wheel.distribution} {wheel.version()} runs here")
 
 
 def home_checks(home: Path) -> list[Check]:
@@ -93,7 +91,7 @@ def key_check(settings: Settings) -> Check:
     try:
         mode = stat.S_IMODE(file.stat().st_mode)
     except OSError:
-        return ill("admin key", f"{file} is not there", "longshore up makes a new one")
+        return ill("admin key", f"{file} is not there", "longshore down, then longshore up, makes a new one")
     if mode & 0o077:
         return ill("admin key", f"others may read {file}", f"chmod 600 {file}")
     return well("admin key", f"{file}, for its user alone")

@@ -146,18 +146,17 @@ class Places:
                     shutil.rmtree(path, ignore_errors=True)
                 else:
                     path.unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.home.rmdir()
+        for folder in (self.home / "secrets", self.home):  # secrets are people's: they stay, if there are any
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
 
 _OWNED = (
     "run",
     "logs",
-    "secrets",
     "postgres",
     "envoy",
     "agent",
-    "copies",
     "temporal.db*",
     "ports.json",
     "admin.key",

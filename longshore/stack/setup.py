@@ -12,6 +12,7 @@ import structlog
 
 from longshore.logs import configure_logs
 from longshore.settings import Settings
+from longshore.stack.errors import StackError
 from longshore.stack.places import Places
 from longshore.store.database import Database
 from longshore.store.errors import StoreUnavailableError
@@ -72,7 +73,7 @@ def main() -> int:
         return 1
     try:
         asyncio.run(_set_up(settings, settings.database_url))
-    except StoreUnavailableError as error:
+    except (StoreUnavailableError, StackError) as error:
         print(error, file=sys.stderr)  # noqa: T201 - one line, which the supervisor passes on
         return 1
     return 0

@@ -65,12 +65,16 @@ def test_a_key_that_others_may_read_is_not_well(home: Path, mode: int, *, ok: bo
 
 
 def test_a_missing_key_is_made_by_up(home: Path) -> None:
-    assert "longshore up" in (key_check(Settings.from_environment()).cure or "")
+    assert "then longshore up" in (key_check(Settings.from_environment()).cure or "")
 
 
 def test_an_address_stands_in_for_a_program() -> None:
     checks = program_checks({"TEMPORAL_ADDRESS": "t:7233", "LONGSHORE_DATABASE_URL": "postgresql://db"})
-    assert [(check.name, check.ok) for check in checks] == [("temporal", True), ("postgres", True), ("envoy", True)]
+    assert [(check.name, check.ok) for check in checks] == [
+        ("temporal program", True),
+        ("postgres program", True),
+        ("envoy program", True),
+    ]
     assert checks[0].detail == "not needed, TEMPORAL_ADDRESS is set"
 
 
@@ -137,7 +141,7 @@ async def test_a_database_without_our_tables_is_cured_by_up(empty_postgres_url: 
     (check,) = await postgres_checks(empty_postgres_url)
     assert not check.ok
     assert check.detail.startswith("migration none, this version wants ")
-    assert check.cure == "longshore up migrates it"
+    assert check.cure == "longshore down, then longshore up"
 
 
 async def test_a_migrated_database_is_well(postgres_url: str) -> None:

@@ -103,6 +103,13 @@ def test_a_purge_removes_what_is_ours_and_nothing_else(home: Path) -> None:
     assert [path.name for path in home.iterdir()] == ["thesis.txt"]
 
 
+def test_a_purge_leaves_the_secrets_that_people_wrote(home: Path) -> None:
+    places = Places.prepare(home)
+    (home / "secrets" / "token").write_text("TOKEN=x")
+    places.purge()
+    assert [str(path.relative_to(home)) for path in sorted(home.rglob("*"))] == ["secrets", "secrets/token"]
+
+
 def test_a_purge_removes_a_home_with_nothing_else_in_it(deep_home: Path) -> None:
     places = Places.prepare(deep_home)
     outside = places.agent_socket().parent

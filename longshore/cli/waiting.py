@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 from longshore.cli.exits import NEEDS_PERSON, REACHED, RETURNED, STOPPED_WAITING, Stop, say
 from longshore.cli.lines import event_line, operation_line
-from longshore.client import ApiError, Client, UnreachableError, segment
+from longshore.client import PAGE, ApiError, Client, UnreachableError, segment
 from longshore.client.stream import PATIENCE_SECONDS, EventStream
 
 POLL_SECONDS = 2.0
@@ -71,6 +71,8 @@ class Waiting:
         self._tell = tell
         self._stream = EventStream(client)
         self._stream.begin()
+        self._seen = self._stream.position or 0
+        """Sequence of the newest event that was read here."""
         self._since: dict[str, float] = {}
         """Since when a goal stands still."""
         self._away: float | None = None
@@ -92,6 +94,7 @@ class Waiting:
                 for name in sorted(look_at & set(pending)):
                     verdict = self._look(pending[name])
                     if verdict is not None:
+                        self._catch_up(pending[name])
                         self._tell(verdict.line)
                         codes.append(verdict.code)
                         del pending[name]
@@ -99,9 +102,11 @@ class Waiting:
                 if pending and time.monotonic() >= deadline:
                     raise Stop(f"stopped waiting; the server goes on: {_watch(pending)}", STOPPED_WAITING)
                 event = self._stream.next(min(next_look, deadline) - time.monotonic()) if pending else None
-                if event is not None and event["deployment"] in pending:
-                    self._tell(event_line(event))
-                    look_at = {event["deployment"]}
+                if event is not None:
+                    self._seen = event["sequence"]
+                    if event["deployment"] in pending:
+                        self._tell(event_line(event))
+                        look_at = {event["deployment"]}
         except KeyboardInterrupt:
             raise Stop(f"stopped waiting; the server goes on: {_watch(pending)}", STOPPED_WAITING) from None
         finally:
@@ -124,6 +129,11 @@ class Waiting:
             return verdict
         since = self._since.setdefault(goal.deployment, time.monotonic())
         return verdict if time.monotonic() - since >= SETTLE_SECONDS else None
+
+    def _catch_up(self, goal: Goal) -> None:
+        """Tell what happened up to the end: a look may come before the stream."""
+        for event in self._client.get("/v1/events", deployment=goal.deployment, after=self._seen, limit=PAGE)["items"]:
+            self._tell(event_line(event))
 
     def _stable(self, goal: Goal) -> str | None:
         version = self._client.get(f"/v1/deployments/{segment(goal.deployment)}")["version"]

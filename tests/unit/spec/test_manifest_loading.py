@@ -10,7 +10,7 @@ from longshore.spec.documents import Deployment, ModelVersion, Target
 from longshore.spec.loading import MOST_BYTES, load
 from longshore.spec.problems import ManifestError
 
-HERE = Path(__file__).parent
+EXAMPLE = Path(__file__).parents[3] / "docs" / "example.yaml"
 DEPLOYMENT = """\
 kind: Deployment
 metadata: {name: digits}
@@ -43,7 +43,7 @@ def problems(text: str) -> list[str]:
 
 
 def test_the_whole_example_of_the_design_loads() -> None:
-    target, version, deployment = (item.document for item in load([str(HERE / "section3.yaml")]))
+    target, version, deployment = (item.document for item in load([str(EXAMPLE)]))
 
     assert isinstance(target, Target)
     assert isinstance(version, ModelVersion)

@@ -21,11 +21,34 @@ AT_ONCE = 8
 
 
 async def apply(deps: Dependencies, body: ApplyBody, actor: str, key: str) -> ApplyAnswer:
-    """Apply documents, or with `dryRun` say what would come of it.
+    """Apply documents.
 
     Raises:
         ProblemError: 422 or 409 before anything changed; 409 with what was done when a deployment was refused.
         TemporalUnavailableError: no answer; the same key again goes on where this ended.
+    """
+    given, stored, judgement = await _judged(deps, body)
+    applied = await _apply_registered(deps, given, judgement, actor)
+    applied |= await _apply_deployments(deps, given, stored, actor, key)
+    return ApplyAnswer(items=tuple(applied[one.index] for one in given), dry_run=False)
+
+
+async def preview(deps: Dependencies, body: ApplyBody) -> ApplyAnswer:
+    """Say what would come of applying documents, and change nothing.
+
+    Raises:
+        ProblemError: 422 or 409, as applying them would.
+    """
+    given, _, judgement = await _judged(deps, body)
+    verdicts = [(one, judgement.verdicts[one.index]) for one in given]
+    return ApplyAnswer(items=tuple(_applied(one, said.result, said.message) for one, said in verdicts), dry_run=True)
+
+
+async def _judged(deps: Dependencies, body: ApplyBody) -> tuple[list[Given], Stored, Judgement]:
+    """The documents, what is stored of all they name, and what would come of them.
+
+    Raises:
+        ProblemError: something must not be applied.
     """
     given, problems = read(body)
     _raise_invalid(problems)
@@ -34,11 +57,7 @@ async def apply(deps: Dependencies, body: ApplyBody, actor: str, key: str) -> Ap
     _raise_invalid(judgement.invalid)
     if judgement.conflicts:
         raise conflict(_summary(judgement.conflicts), judgement.conflicts)
-    if body.dry_run:
-        return ApplyAnswer(items=_preview(given, judgement), dry_run=True)
-    applied = await _apply_registered(deps, given, judgement, actor)
-    outcomes = await _apply_deployments(deps, given, stored, actor, key)
-    return ApplyAnswer(items=_together(given, applied | outcomes), dry_run=False)
+    return given, stored, judgement
 
 
 async def _stored(deps: Dependencies, given: Iterable[Given]) -> Stored:
@@ -56,9 +75,8 @@ async def _stored(deps: Dependencies, given: Iterable[Given]) -> Stored:
             for row in await deps.store.models.list(model)
         },
         deployments={
-            document.metadata.name: view.row
-            for document in deployments
-            if (view := await deps.store.deployments.view(document.metadata.name)) is not None
+            row.name: row
+            for row in await deps.store.deployments.rows([document.metadata.name for document in deployments])
         },
     )
 
@@ -143,15 +161,6 @@ def facts_of(version: str, spec: ModelVersionSpec) -> VersionFacts:
         side_by_side=spec.side_by_side,
         smoke=spec.server.smoke is not None,
     )
-
-
-def _preview(given: Iterable[Given], judgement: Judgement) -> tuple[Applied, ...]:
-    verdicts = judgement.verdicts
-    return tuple(_applied(one, verdicts[one.index].result, verdicts[one.index].message) for one in given)
-
-
-def _together(given: Iterable[Given], applied: dict[int, Applied]) -> tuple[Applied, ...]:
-    return tuple(applied[one.index] for one in given)
 
 
 def _applied(

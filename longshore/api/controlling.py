@@ -21,15 +21,15 @@ async def control(deps: Dependencies, name: str, verb: str, request: Request) ->
         ProblemError: 404 for an unknown deployment, without starting anything; 409 when it was refused.
         TemporalUnavailableError: no answer.
     """
-    known = await deps.store.deployments.view(name)
-    if known is None:
+    known = await deps.store.deployments.rows([name])
+    if not known:
         raise not_found("deployment", name)
     try:
         answer = await deps.workflows.control(name, verb, request)
     except RefusedError as error:
         refusal = error.refusal
     except WorkflowMissingError:
-        refusal = _without_workflow(retired=known.row.retired)
+        refusal = _without_workflow(retired=known[0].retired)
     else:
         return ChangeAnswer.model_validate(answer.model_dump())
     await record_refusal(deps, name, verb, request, refusal)

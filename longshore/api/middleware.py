@@ -8,6 +8,7 @@ from typing import Final
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from longshore.api.metrics import Metrics
@@ -16,6 +17,8 @@ from longshore.api.problems import ProblemError
 REQUEST_ID_HEADER: Final = "X-Request-Id"
 KEY_HEADER: Final = "Idempotency-Key"
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of a request's body, which is read before anybody's key is: some ten thousand documents."""
 _QUIET = {"/healthz", "/readyz", "/metrics"}
 """Asked every few seconds by machines: logged only when they fail."""
 
@@ -40,7 +43,7 @@ class RequestMiddleware:
         exchange = _Exchange(scope, send, request_id)
         with structlog.contextvars.bound_contextvars(request=request_id):
             try:
-                await self._app(scope, receive, exchange.send)
+                await self._app(scope, _bounded(receive), exchange.send)
             except Exception:
                 log.exception("request failed", method=scope["method"], path=scope["path"])
                 if exchange.status is not None:
@@ -92,6 +95,21 @@ class _Exchange:
             self.streams = headers.get("content-type", "").startswith("text/event-stream")
             self.seconds = time.perf_counter() - self._started
         await self._send(message)
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Refuse a body that is too large as soon as it is."""
+    left = MOST_BYTES
+
+    async def bounded() -> Message:
+        nonlocal left
+        message = await receive()
+        left -= len(message.get("body", b""))
+        if left < 0:
+            raise HTTPException(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a request has at most {MOST_BYTES} bytes")
+        return message
+
+    return bounded
 
 
 def _unforeseen(request_id: str) -> ASGIApp:

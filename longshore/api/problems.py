@@ -71,6 +71,16 @@ class ProblemError(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
+    def content(self) -> dict[str, Any]:
+        """The problem as JSON, but for the request that met it; see `of`."""
+        members = ProblemDetails.model_construct(**self.members).model_dump(mode="json", exclude_unset=True)
+        return {"kind": self.kind, "reason": self.reason, "detail": self.detail, **members}
+
+    @classmethod
+    def of(cls, status: HTTPStatus, content: dict[str, Any]) -> "ProblemError":
+        """The problem of this content once more."""
+        return cls(status, **content)
+
     def response(self, request_id: str) -> JSONResponse:
         """The problem as an answer to the request of this id."""
         details = ProblemDetails(

@@ -1,7 +1,7 @@
 """Deployments as their workflows said, joined with what was observed and acked."""
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -86,6 +86,12 @@ class Deployments:
             query = query.where(deployments.c.name > after)
         async with self._database.transaction(snapshot=True) as connection:
             return await _views(connection, query)
+
+    async def rows(self, names: Collection[str]) -> list[DeploymentRow]:
+        """Some deployments as their workflows last said, retired or not, by name; unknown names are left out."""
+        query = select(deployments).where(deployments.c.name.in_(names)).order_by(deployments.c.name)
+        async with self._database.transaction() as connection:
+            return [DeploymentRow.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
 
     async def operations(self, deployment: str) -> list[OperationRow]:
         """A deployment's operations, newest first."""

@@ -1,6 +1,7 @@
 """The store: every fact of Longshore, by the part that keeps it."""
 
 from longshore.store import recording
+from longshore.store.answers import Answers
 from longshore.store.database import Database
 from longshore.store.deployments import Deployments
 from longshore.store.events import Events
@@ -25,7 +26,7 @@ class Store:
     | `fleet` | what was observed |
     | `reservations` | room that operations hold or wait for |
     | `traffic` | routes, gateways, samples |
-    | `keys` | API keys |
+    | `keys` `answers` | API keys, and what requests were answered under their idempotency keys |
     """
 
     def __init__(self, database: Database) -> None:
@@ -39,6 +40,7 @@ class Store:
         self.reservations = Reservations(database)
         self.traffic = Traffic(database)
         self.keys = Keys(database)
+        self.answers = Answers(database)
 
     async def record(self, record: Record) -> bool:
         """Write what one step says, in one transaction; the same step again writes nothing and answers false."""

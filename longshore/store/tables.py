@@ -318,3 +318,15 @@ api_keys = Table(
     _required("created_at", Instant),
     Column("revoked_at", Instant),
 )
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("caller", String, primary_key=True),
+    Column("key", String, primary_key=True),
+    _required("request", String),
+    _required("status", Integer),
+    _required("body", Document),
+    _required("at", Instant, index=True),
+)
+"""What requests that change something were answered, by idempotency key; kept for a day."""

@@ -63,8 +63,9 @@ def deployment(name: str = "digits", label: str = "1", **spec: object) -> dict[s
     }
 
 
-async def applied(client: httpx.AsyncClient, *documents: dict[str, object], key: str = "k") -> httpx.Response:
-    return await client.post("/v1/apply", json={"documents": documents}, headers={"Idempotency-Key": key})
+async def applied(client: httpx.AsyncClient, *documents: dict[str, object], key: str | None = None) -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return await client.post("/v1/apply", json={"documents": documents}, headers=headers)
 
 
 def spec(**changes: object) -> DeploymentSpec:

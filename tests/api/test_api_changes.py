@@ -57,12 +57,26 @@ async def test_documents_are_applied_in_order_whatever_order_they_come_in(
 async def test_the_same_key_twice_is_carried_out_once_and_answered_alike(
     client: httpx.AsyncClient, worker: Worker, temporal_client: Client
 ) -> None:
-    await applied(client, TARGET, version("1"), key="first")
-    once = await applied(client, deployment(), key="k")
-    again = await applied(client, deployment(), key="k")
+    once = await applied(client, TARGET, version("1"), deployment(), key="k")
+    again = await applied(client, TARGET, version("1"), deployment(), key="k")
+    assert [item["result"] for item in again.json()["items"]] == ["created"] * 3
     assert again.json() == once.json()
     assert again.headers["idempotency-key"] == "k"
     assert await temporal_client.get_workflow_handle(workflow_id("digits")).query("answers", result_type=int) == 1
+
+
+async def test_a_key_of_another_request_is_refused(client: httpx.AsyncClient, store: Store) -> None:
+    await applied(client, version("1"), key="k")
+    problem(await applied(client, version("2"), key="k"), 422, "IdempotencyKeyReused")
+    assert [row.version for row in await store.models.list()] == ["1"]
+
+
+async def test_another_callers_key_is_its_own(client: httpx.AsyncClient, store: Store) -> None:
+    await applied(client, version("1"), key="k")
+    _, other = await store.keys.create("bob")
+    body = {"documents": [version("2")]}
+    headers = {"Idempotency-Key": "k", "Authorization": f"Bearer {other}"}
+    assert (await client.post("/v1/apply", json=body, headers=headers)).status_code == 200
 
 
 async def test_a_dry_run_says_what_would_come_of_it_and_changes_nothing(
@@ -130,6 +144,8 @@ async def test_a_refused_deployment_does_not_keep_the_others_and_is_on_record(
     await applied(client, TARGET, version("1"), version("2"), deployment(), key="first")
     answer = await applied(client, deployment(label="2"), deployment("other"), key="second")
     refusal = problem(answer, 409, "OperationUnderWay")
+    again = await applied(client, deployment(label="2"), deployment("other"), key="second")
+    assert again.json() | {"instance": ""} == refusal | {"instance": ""}
     items, errors = refusal["items"], refusal["errors"]
     assert isinstance(items, list)
     assert isinstance(errors, list)
@@ -162,12 +178,14 @@ async def test_a_refused_verb_is_409_with_what_would_do_and_one_event(
 ) -> None:
     await seed()
     await applied(client, TARGET, version("1"), deployment())
+    details = set()
     for _ in range(2):
         answer = await client.post(
             "/v1/deployments/digits/scale", json={"copies": 5}, headers={"Idempotency-Key": "scale-1"}
         )
-        refusal = problem(answer, 409, "OperationUnderWay")
-        assert "longshore rollout abort digits" in str(refusal["detail"])
+        details.add(str(problem(answer, 409, "OperationUnderWay")["detail"]))
+    (detail,) = details
+    assert "longshore rollout abort digits" in detail
     (event,) = await store.events.list("digits", types=[EventType.REFUSED])
     assert (event.actor, event.evidence) == ("ada", {"verb": "scale", "reason": "OperationUnderWay"})
 

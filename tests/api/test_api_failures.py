@@ -6,6 +6,7 @@ from api_world import free_port, problem
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 
+from longshore.api import middleware
 from longshore.api.app import create_app
 from longshore.api.dependencies import Dependencies
 from longshore.store.database import Database
@@ -56,6 +57,12 @@ async def test_what_there_is_not_is_a_problem_too(
 
 async def test_a_body_that_is_not_json_is_422(client: httpx.AsyncClient) -> None:
     problem(await client.post("/v1/apply", content=b"{"), 422, "InvalidRequest")
+
+
+async def test_a_body_that_is_too_large_is_413(client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(middleware, "MOST_BYTES", 1000)
+    answer = await client.post("/v1/apply", json={"documents": ["x" * 1000]})
+    problem(answer, 413, "RequestEntityTooLarge")
 
 
 async def test_what_nobody_foresaw_is_500_without_any_of_it(

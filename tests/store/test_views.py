@@ -106,3 +106,8 @@ async def test_operations_and_revisions_are_listed_in_their_order(store: Store) 
     assert await store.deployments.operation("d/rollout-9") is None
     assert await store.deployments.revisions("d") == []
     assert await store.deployments.deployment_record("d") is None
+
+
+async def test_rows_are_those_of_the_names_that_are_known(fleet: Store) -> None:
+    assert [row.name for row in await fleet.deployments.rows(["e", "a", "nobody"])] == ["a", "e"]
+    assert await fleet.deployments.rows([]) == []

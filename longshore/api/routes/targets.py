@@ -5,10 +5,11 @@ from collections import Counter
 from fastapi import APIRouter
 
 from longshore.api.answers import ChangeAnswer, HostAnswer, Page, TargetAnswer
-from longshore.api.authorisation import Changer, Reader
+from longshore.api.authorisation import Reader
 from longshore.api.dependencies import Deps
 from longshore.api.problems import not_found
-from longshore.api.requests import Key, Part, page_of
+from longshore.api.repeating import Asked, once
+from longshore.api.requests import Part, page_of
 from longshore.planning.observed import Observation
 from longshore.spec.quantities import Name
 from longshore.store.targets import TargetRow
@@ -34,10 +35,15 @@ async def get_target(deps: Deps, _: Reader, target: Name) -> TargetAnswer:
 
 
 @router.delete("/{target}")
-async def delete_target(deps: Deps, _: Changer, _key: Key, target: Name) -> ChangeAnswer:
+async def delete_target(deps: Deps, asked: Asked, target: Name) -> ChangeAnswer:
     """Forget a target that no deployment uses. What is gone already is no change."""
-    changed = await deps.store.targets.delete(target)
-    return ChangeAnswer(changed=changed, message=f"target {target} is deleted" if changed else f"no target {target}")
+
+    async def delete() -> ChangeAnswer:
+        changed = await deps.store.targets.delete(target)
+        message = f"target {target} is deleted" if changed else f"there is no target {target}"
+        return ChangeAnswer(changed=changed, message=message)
+
+    return await once(deps, asked, ChangeAnswer, delete)
 
 
 def _answer(row: TargetRow, observation: Observation | None) -> TargetAnswer:

@@ -109,6 +109,8 @@ def test_an_inference_answers_all_outputs_or_those_asked_for_and_returns_the_id(
         pytest.param({"inputs": [rows(None, 2)]}, "not all FP64", id="nothing for a number"),
         pytest.param({"inputs": [rows(1.5, 2, datatype="INT64")]}, "not all INT64", id="a fraction for a whole number"),
         pytest.param({"inputs": [rows(300, 2, datatype="UINT8")]}, "do not fit", id="a number too large"),
+        pytest.param({"inputs": [rows(2**70, 2, datatype="UINT64")]}, "do not fit", id="a number larger than all"),
+        pytest.param({"inputs": [rows(1e39, 2, datatype="FP32")]}, "do not fit", id="a number that would be infinite"),
         pytest.param({"inputs": [rows([1.0, 2], [3.0])]}, "differ in length", id="ragged rows"),
         pytest.param({"inputs": [rows(1.0, 2, 3, shape=[1, 3])]}, "3 features", id="rows of another width"),
         pytest.param({"inputs": [rows(1.0, 2)], "outputs": [{"name": "z"}]}, "no output 'z'", id="no such output"),
@@ -148,6 +150,12 @@ def test_a_tensor_survives_the_wire(array: np.ndarray[Any, Any]) -> None:
     again = decode(json.loads(json.dumps(encode("x", array))))
     assert again.dtype == array.dtype
     assert np.array_equal(again, array)
+
+
+def test_whole_numbers_of_any_size_are_kept_exactly_or_rounded_to_floats() -> None:
+    large = [0, 2**63, 2**64 - 1]
+    assert decode({"name": "x", "shape": [3], "datatype": "UINT64", "data": large}).tolist() == large
+    assert decode({"name": "x", "shape": [1], "datatype": "FP64", "data": [2**70]}).tolist() == [float(2**70)]
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.floats() | st.text(), st.lists, max_leaves=8))

@@ -81,11 +81,26 @@ def _array(name: str, datatype: str, data: list[Any]) -> Array:
             raise RequestError(400, f"input {name!r}: data of BYTES are strings")
         return array.astype(object)
     dtype = _DTYPES[datatype]
-    if array.size == 0:
-        return array.astype(dtype)
-    if array.dtype.kind not in _ACCEPTED[dtype.kind]:
-        raise RequestError(400, f"input {name!r}: data are not all {datatype}")
-    cast = array.astype(dtype)
-    if dtype.kind in "iu" and not np.array_equal(cast, array):
+    if array.size and array.dtype.kind not in _ACCEPTED[dtype.kind]:
+        array = _large_integers(name, datatype, data)
+    try:
+        with np.errstate(over="ignore"):
+            cast = array.astype(dtype)
+    except OverflowError:
+        raise RequestError(400, f"input {name!r}: data do not fit into {datatype}") from None
+    fits = np.array_equal(cast, array) if dtype.kind in "iu" else np.array_equal(np.isfinite(cast), _finite(array))
+    if not fits:
         raise RequestError(400, f"input {name!r}: data do not fit into {datatype}")
     return cast
+
+
+def _large_integers(name: str, datatype: str, data: list[Any]) -> Array:
+    """Whole numbers that numpy made floats or objects of, since no one integer type holds them all."""
+    array = np.asarray(data, dtype=object)
+    if datatype == "BOOL" or not all(type(element) is int for element in array.ravel()):
+        raise RequestError(400, f"input {name!r}: data are not all {datatype}")
+    return array
+
+
+def _finite(array: Array) -> Array:
+    return np.ones(array.shape, dtype=bool) if array.dtype.kind == "O" else np.isfinite(array)

@@ -73,7 +73,7 @@ class Judgement:
 
 def read(body: ApplyBody) -> tuple[list[Given], list[FieldProblem]]:
     """Every valid document, and every problem of the others; two of one name are a problem too."""
-    sources = body.sources or [None] * len(body.documents)
+    sources = [None] * len(body.documents) if body.sources is None else body.sources
     given: list[Given] = []
     problems: list[FieldProblem] = []
     if len(sources) != len(body.documents):
@@ -198,11 +198,12 @@ def field_problem(index: int, source: Source | None, path: str | None, message: 
 
 
 def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:
-    """Every value that is no container, by its path."""
-    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
-    found = {inner: leaf for key, child in children for inner, leaf in _leaves(child, (*path, key)).items()}
-    return found or {path: value}
+    """Every value that is neither a container nor null, by its path."""
+    if isinstance(value, (dict, list)):
+        children = value.items() if isinstance(value, dict) else enumerate(value)
+        return {inner: leaf for key, child in children for inner, leaf in _leaves(child, (*path, key)).items()}
+    return {} if value is None else {path: value}
 
 
 def _told(value: Any) -> str:
-    return "nothing" if value in (None, [], {}) else str(value)
+    return "nothing" if value is None else str(value)

@@ -182,6 +182,8 @@ def _unwanted(facts: DeploymentFacts) -> Finding | None:
         return Finding(
             reason="Retired", message=f"{facts.name} is retired; `longshore apply -f FILE` onboards it again"
         )
+    if facts.in_flight and facts.kind is OperationKind.RETIRE:
+        return Finding(reason="Retiring", message=f"{facts.name} is being retired; {_follow(facts)}")
     if facts.copies == 0:
         return Finding(
             reason="ScaledToZero",

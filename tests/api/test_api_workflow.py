@@ -70,6 +70,8 @@ async def test_what_is_applied_is_shown_refused_and_answered_alike(
         assert (shown["health"], shown["drift"]) == ("Unavailable", "InSync")
         assert len(await store.deployments.revisions("digits")) == 1
 
+        assert (await client.get("/readyz")).json() == {"ready": True, "checks": {"store": "ok", "temporal": "ok"}}
+
         for verb, body in (("scale", {"copies": 5}), ("undo", {})):
             answer = await client.post(f"/v1/deployments/digits/{verb}", json=body)
             problem(answer, 409, "OperationUnderWay")

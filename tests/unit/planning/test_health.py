@@ -262,10 +262,10 @@ TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
     (
         "copies that are being retired are no drift",
         {"kind": OperationKind.RETIRE, "phase": Phase.PROGRESSING, "observed": copies("3", 1) + copies("1", 4)},
-        Health.HEALTHY,
+        Health.SCALED_TO_ZERO,
         Drift.IN_SYNC,
-        None,
-        "",
+        "Retiring",
+        "longshore rollout watch digits",
     ),
 ]
 

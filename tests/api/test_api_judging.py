@@ -1,0 +1,161 @@
+"""What applying documents would do, judged without a store: tables of sentences, and what holds for all."""
+
+from typing import Any
+
+import pytest
+from api_world import NOW, TARGET, deployment, version
+from hypothesis import given
+from hypothesis import strategies as st
+
+from longshore.api.judging import Judgement, Stored, differences, judge, read
+from longshore.api.requests import ApplyBody
+from longshore.spec.checking import check
+from longshore.spec.documents import Deployment, ModelVersion, Target
+from longshore.store.records import DeploymentRow
+
+Contents = list[dict[str, Any]]
+
+
+def stored(*contents: dict[str, Any], **row: Any) -> Stored:
+    """A store that holds these documents; `row` is what its deployments have besides."""
+    documents = [check(content) for content in contents]
+    return Stored(
+        targets={one.metadata.name: one.spec for one in documents if isinstance(one, Target)},
+        versions={
+            (one.metadata.model, one.metadata.version): one.spec for one in documents if isinstance(one, ModelVersion)
+        },
+        deployments={
+            one.metadata.name: DeploymentRow.model_validate(
+                {
+                    "name": one.metadata.name,
+                    "target": one.spec.target,
+                    "model": one.spec.model,
+                    "labels": one.metadata.labels,
+                    "spec": one.spec,
+                    "sequence": 1,
+                    "updated_at": NOW,
+                }
+                | row
+            )
+            for one in documents
+            if isinstance(one, Deployment)
+        },
+    )
+
+
+def judged(contents: Contents, before: Stored) -> Judgement:
+    documents, problems = read(ApplyBody(documents=contents))
+    assert problems == []
+    return judge(documents, before)
+
+
+REGISTERED: Contents = [TARGET, version("1"), version("2")]
+HOSTS = {"backend": "local", "hosts": [{"name": "a", "accelerators": 8}]}
+
+TABLE: list[tuple[str, Contents, Stored, list[tuple[str, str]]]] = [
+    (
+        "into an empty store everything is new",
+        [deployment(), *REGISTERED],
+        stored(),
+        [("created", "onboards digits 1"), ("created", "new"), ("created", "new"), ("created", "new")],
+    ),
+    (
+        "what is there already is unchanged",
+        [*REGISTERED, deployment()],
+        stored(*REGISTERED, deployment()),
+        [("unchanged", "as it is")] * 4,
+    ),
+    (
+        "what is written out of the defaults is no change",
+        [deployment(rollout={"bake": 30, "deadline": "600s"})],
+        stored(*REGISTERED, deployment(rollout={})),
+        [("unchanged", "as it is")],
+    ),
+    (
+        "another host of a target is a change that is named",
+        [TARGET | {"spec": HOSTS}],
+        stored(TARGET),
+        [("changed", "spec.hosts[0].name nothing → a, spec.hosts[0].accelerators nothing → 8")],
+    ),
+    (
+        "another version and other copies are named",
+        [deployment(label="2", copies=5)],
+        stored(*REGISTERED, deployment(copies=4)),
+        [("changed", "spec.version 1 → 2, spec.copies 4 → 5")],
+    ),
+    (
+        "another label is a change",
+        [deployment() | {"metadata": {"name": "digits", "labels": {"team": "ads"}}}],
+        stored(*REGISTERED, deployment()),
+        [("changed", "metadata.labels.team nothing → ads")],
+    ),
+    (
+        "the version that is on its way in is no change",
+        [deployment(label="2")],
+        stored(*REGISTERED, deployment(), rollout_to={"revision": 2, "version": "2"}),
+        [("unchanged", "as it is")],
+    ),
+    (
+        "a retired deployment is onboarded again, even on another target",
+        [deployment(target="spare"), TARGET | {"metadata": {"name": "spare"}}],
+        stored(*REGISTERED, deployment(), retired=True),
+        [("created", "onboards"), ("created", "new")],
+    ),
+]
+
+
+@pytest.mark.parametrize(("contents", "before", "said"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_verdicts(contents: Contents, before: Stored, said: list[tuple[str, str]]) -> None:
+    judgement = judged(contents, before)
+    assert (judgement.invalid, judgement.conflicts) == ([], [])
+    verdicts = [judgement.verdicts[index] for index in range(len(contents))]
+    assert [verdict.result for verdict in verdicts] == [result for result, _ in said]
+    for verdict, (_, words) in zip(verdicts, said, strict=True):
+        assert words in verdict.message
+
+
+CONFLICTS: list[tuple[str, Contents, Stored, str]] = [
+    ("a target keeps its backend", [TARGET | {"spec": {"backend": "simulated"}}], stored(TARGET), "spec.backend"),
+    ("a version keeps its artifact", [version("1", "b")], stored(version("1")), "spec.artifact.digest"),
+    (
+        "a deployment keeps its model",
+        [deployment(model="other"), version("1") | {"metadata": {"model": "other", "version": "1"}}],
+        stored(*REGISTERED, deployment()),
+        "spec.model",
+    ),
+]
+
+
+@pytest.mark.parametrize(("contents", "before", "field"), [row[1:] for row in CONFLICTS], ids=[r[0] for r in CONFLICTS])
+def test_conflicts(contents: Contents, before: Stored, field: str) -> None:
+    (problem,) = judged(contents, before).conflicts
+    assert (problem.document, problem.field) == (0, field)
+
+
+def test_an_unknown_version_is_answered_with_those_there_are() -> None:
+    (problem,) = judged([deployment(label="7")], stored(*REGISTERED)).invalid
+    assert problem.message == "there is no version 7 of model digits: registered are 1, 2"
+
+
+def test_two_documents_of_one_name_are_a_problem_of_the_second() -> None:
+    _, (problem,) = read(ApplyBody(documents=[deployment(), deployment(copies=2)]))
+    assert (problem.document, "already given as document 0" in problem.message) == (1, True)
+
+
+def test_sources_are_as_many_as_documents() -> None:
+    documents, (problem,) = read(ApplyBody(documents=[TARGET], sources=[]))
+    assert (documents, problem.field) == ([], "sources")
+
+
+COPIES = st.integers(0, 50)
+ROLLOUTS = st.fixed_dictionaries(
+    {}, optional={"bake": st.integers(0, 90), "batch": st.sampled_from([1, "25%", "10%"]), "maxUnavailable": COPIES}
+)
+DEPLOYMENTS = st.builds(lambda copies, rollout: deployment(copies=copies, rollout=rollout), COPIES, ROLLOUTS)
+
+
+@given(DEPLOYMENTS, DEPLOYMENTS)
+def test_a_document_is_unchanged_exactly_when_nothing_differs(old: dict[str, Any], new: dict[str, Any]) -> None:
+    judgement = judged([new], stored(*REGISTERED, old))
+    differ = differences(check(old), check(new))
+    assert (judgement.verdicts[0].result == "unchanged") == (differ == []) == (check(old) == check(new))

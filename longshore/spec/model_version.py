@@ -39,7 +39,8 @@ class Server(Spec):
 
     command: tuple[str, ...] = Field(
         min_length=1,
-        description="Program and arguments; no shell. `$(PORT)`, `$(MODEL_PATH)`, `$(MODEL_NAME)` and `$(MODEL_VERSION)` are replaced.",
+        description="Program and arguments, without a shell. `$(PORT)`, `$(MODEL_PATH)`, `$(MODEL_NAME)` and "
+        "`$(MODEL_VERSION)` are replaced.",
     )
     image: Annotated[None, nothing_yet(None, instead="command")] = Field(
         default=None, description="A container image, for targets that this release does not have: always null."

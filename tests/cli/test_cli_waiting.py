@@ -302,7 +302,7 @@ def test_watching_elsewhere_than_on_a_terminal_prints_a_line_for_each_event(cli:
     assert (ran.code, ran.err) == (3, "")
     first, *events, last = ran.out.splitlines()
     assert first == "digits/rollout-2 Progressing"
-    assert events == ["2026-01-02 03:04:05Z digits BatchReady: now Progressing"]
+    assert events == ["2026-01-02 03:04:05Z digits BatchReady: now Progressing"] * 2
     assert last == "digits/rollout-2 RolledBack (CheckFailed): errors"
 
 

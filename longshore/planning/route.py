@@ -70,8 +70,11 @@ class Gateway(Value):
 
 
 def required(gateways: Iterable[Gateway], now: datetime) -> list[Gateway]:
-    """The gateways that must ack a route: those connected, and those seen within the last minute."""
-    return [one for one in gateways if one.connected or now - one.seen_at < GATEWAY_FORGOTTEN_AFTER]
+    """The gateways that must ack a route: those seen within the last minute.
+
+    A connected one is seen every few seconds. If it is not, then the server that said it was connected has died.
+    """
+    return [one for one in gateways if now - one.seen_at < GATEWAY_FORGOTTEN_AFTER]
 
 
 def acked_revision(gateways: Iterable[Gateway], now: datetime) -> int | None:

@@ -32,6 +32,7 @@ class Conversation:
 
     def __init__(self, write: Callable[[Any], Awaitable[None]]) -> None:
         self._write = write
+        self._writing = asyncio.Lock()  # gRPC breaks a stream that is written to twice at a time
         self._nonce = 0
         self._asked: dict[Kind, frozenset[str]] = {}
         self._answers: dict[str, asyncio.Future[str | None]] = {}
@@ -75,14 +76,14 @@ class Conversation:
                 self._nonce += 1
                 nonce = str(self._nonce)
                 answer = self._answers[nonce] = asyncio.get_running_loop().create_future()
-                await self._write(
-                    DiscoveryResponse(
-                        version_info=str(revision),
-                        type_url=kind.value,
-                        nonce=nonce,
-                        resources=[_packed(message) for message in messages],
-                    )
+                response = DiscoveryResponse(
+                    version_info=str(revision),
+                    type_url=kind.value,
+                    nonce=nonce,
+                    resources=[_packed(message) for message in messages],
                 )
+                async with self._writing:
+                    await self._write(response)
                 refused = await answer
         except TimeoutError:
             raise SilentGatewayError(f"no answer to {kind.name.lower()} within {ANSWER_S:g} s") from None

@@ -159,6 +159,8 @@ def listener(listen: str) -> Any:
         {
             "name": LISTENER_NAME,
             "address": socket_address(listen),
+            # Otherwise a second Envoy could share the port unnoticed, and half the requests would be its.
+            "enable_reuse_port": False,
             "filter_chains": [{"filters": [_connection_manager()]}],
         },
         Listener(),

@@ -5,7 +5,8 @@ restarted at any time: Envoys go on with what they have and come back within sec
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Self
 
 import grpc
@@ -16,20 +17,23 @@ from envoy.service.discovery.v3.ads_pb2_grpc import (
 )
 from google.protobuf import json_format
 
-from longshore.planning.route import RefusedRoute
 from longshore.traffic.addresses import joined, split_address
 from longshore.traffic.bootstrap import ADMIN_KEY, LISTEN_KEY
 from longshore.traffic.conversation import Conversation, RefusedError, SilentGatewayError
 from longshore.traffic.gateway import Gateway
 from longshore.traffic.port import RouteStore
+from longshore.traffic.reporter import Reporter
 from longshore.traffic.resources import listener
 from longshore.traffic.world import Follower
 
-HEARTBEAT_S: Final = 10.0
-"""How often a connected gateway is said to be so; it is waited for for a minute after the last time."""
-STORE_RETRY_S: Final = 1.0
-STOP_S: Final = 1.0
-"""Streams never end by themselves, so stopping does not wait for them longer than this."""
+STOP_S: Final = 5.0
+"""Streams are ended by us within milliseconds; those that are not by then are cut."""
+
+_OPTIONS: Final = [
+    ("grpc.so_reuseport", 0),  # otherwise a second server could share the port, and Envoys would find either
+    ("grpc.keepalive_time_ms", 10_000),  # an Envoy that froze is given up, so that it begins anew once it wakes
+    ("grpc.keepalive_timeout_ms", 10_000),
+]
 
 logger = structlog.get_logger(__name__)
 
@@ -47,7 +51,7 @@ class DiscoveryServer:
         self._store = store
         self._listen = listen
         self._follower = Follower(store)
-        self._tasks: list[asyncio.Task[None]] = []
+        self._service = _Service(store, self._follower)
         self._server: Any = None
         self.address = listen
         """Where it listens; once started, with the port that was chosen for port 0."""
@@ -60,27 +64,20 @@ class DiscoveryServer:
             ValueError: it is not `host:port`.
         """
         host, _ = split_address(self._listen)
-        # Without this, gRPC lets a second server share the port, and Envoys would find either.
-        self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
-        service = _Service(self._store, self._follower)
-        add_AggregatedDiscoveryServiceServicer_to_server(service, self._server)
+        self._server = grpc.aio.server(options=_OPTIONS)
+        add_AggregatedDiscoveryServiceServicer_to_server(self._service, self._server)
         try:
             port = self._server.add_insecure_port(self._listen)
         except RuntimeError as error:
             raise OSError(f"the discovery service cannot listen on {self._listen}: is the address in use?") from error
         self.address = joined(host, port)
         await self._server.start()
-        self._tasks = [
-            asyncio.create_task(self._follower.run(), name="longshore-traffic-follower"),
-            asyncio.create_task(service.forget_lost(), name="longshore-traffic-forget"),
-        ]
+        self._follower.start()
 
     async def stop(self) -> None:
         """End the streams and stop. Envoys go on with what they have."""
-        await self._server.stop(STOP_S)
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(self._server.stop(STOP_S), self._service.end())
+        await self._follower.stop()
 
     async def __aenter__(self) -> Self:
         await self.start()
@@ -97,6 +94,7 @@ class _Service(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
         self._store = store
         self._follower = follower
         self._sessions: dict[str, _Session] = {}
+        self._running: set[asyncio.Task[Any]] = set()
 
     async def StreamAggregatedResources(self, requests: Any, context: Any) -> None:  # noqa: N802 gRPC's name
         """Serve one gateway until its stream ends."""
@@ -107,26 +105,35 @@ class _Service(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
             session = _Session(first, context, self._store, self._follower)
         except ValueError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        if before := self._sessions.get(session.node):
+            before.end()
         self._sessions[session.node] = session
-        try:
-            await session.run(first, requests)
-        finally:
-            if self._sessions.get(session.node) is session:
-                del self._sessions[session.node]
-                await session.left()
-
-    async def forget_lost(self) -> None:
-        """Correct what a server that crashed left behind: gateways that it said were connected, and are not."""
-        while True:
+        with self._counted():
             try:
-                for gateway in await self._store.gateways():
-                    if gateway.connected and gateway.node not in self._sessions:
-                        await self._store.gateway_seen(gateway.node, gateway.admin, connected=False)
-            except Exception as error:  # noqa: BLE001 whatever ails the store, gateways are served on
-                logger.warning("cannot read gateways", error=str(error))
-                await asyncio.sleep(STORE_RETRY_S)
-            else:
-                return
+                await session.run(first, requests)
+            finally:
+                if self._sessions.get(session.node) is session:
+                    del self._sessions[session.node]
+                    await session.say_left()
+
+    async def end(self) -> None:
+        """End every stream, and wait until that is done or takes too long."""
+        for session in self._sessions.values():
+            session.end()
+        if self._running:
+            await asyncio.wait(self._running, timeout=STOP_S)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        """Count this task among those that serve a stream."""
+        task = asyncio.current_task()
+        if task is None:
+            raise AssertionError("gRPC calls its handlers in tasks")
+        self._running.add(task)
+        try:
+            yield
+        finally:
+            self._running.discard(task)
 
 
 class _Session:
@@ -137,39 +144,42 @@ class _Session:
         self.node: str = first.node.id
         if not self.node or LISTEN_KEY not in metadata:
             raise ValueError("not a gateway of Longshore: start Envoy with the bootstrap that Longshore writes")
-        self._admin: str | None = metadata.get(ADMIN_KEY)
-        self._began_anew = not first.version_info
-        self._store = store
         self._follower = follower
         self._conversation = Conversation(context.write)
         self._gateway = Gateway(self.node, listener(metadata[LISTEN_KEY]), self._conversation)
+        began_anew = not first.version_info
+        self._reporter = Reporter(store, self.node, metadata.get(ADMIN_KEY), began_anew=began_anew)
+        self._ended = asyncio.Event()
         self._log = logger.bind(gateway=self.node)
-        self._acked: tuple[int, tuple[RefusedRoute, ...]] | None = (0, ()) if self._began_anew else None
-        self._rejected: tuple[int, str] | None = None
-        self._news = asyncio.Event()
+        self._log.info("gateway connected", began_anew=began_anew)
 
     async def run(self, first: Any, requests: Any) -> None:
         """Serve until the stream ends or the gateway cannot be served on it."""
         await self._conversation.hear(first)
-        self._log.info("gateway connected", admin=self._admin, began_anew=self._began_anew)
+        self._reporter.start()
         tasks = [
             asyncio.create_task(self._conversation.listen(requests)),
             asyncio.create_task(self._bring()),
-            asyncio.create_task(self._report()),
+            asyncio.create_task(self._ended.wait()),
         ]
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            await self._reporter.stop()
 
-    async def left(self) -> None:
-        """Tell the store that the gateway is no longer connected, and what it last refused."""
+    def end(self) -> None:
+        """Let `run` return."""
+        self._ended.set()
+
+    async def say_left(self) -> None:
+        """Tell the store that the gateway is no longer connected."""
         self._log.info("gateway left")
-        with suppress(Exception):  # the store is away; once back, the next server to start corrects it
-            await self._write()
-            await self._store.gateway_seen(self.node, self._admin, connected=False)
+        await self._reporter.say_left()
 
     async def _bring(self) -> None:
         """Bring the gateway to every new world; the end of this ends the stream, and the gateway begins a new one."""
@@ -179,37 +189,10 @@ class _Session:
             try:
                 refused = await self._gateway.bring_to(world)
             except RefusedError as error:
-                self._rejected = world.revision, error.message
                 self._log.error("gateway refused its configuration", revision=world.revision, reason=error.message)
+                self._reporter.rejected(world.revision, error.message)
                 return
             except SilentGatewayError as error:
                 self._log.warning("gateway is silent", error=str(error))
                 return
-            self._acked, self._rejected = (world.revision, refused), None
-            self._news.set()
-
-    async def _report(self) -> None:
-        """Tell the store what the gateway runs: at once when that changes, and as a heartbeat."""
-        known = False
-        while True:
-            try:
-                if not (known and self._news.is_set()):
-                    await self._store.gateway_seen(self.node, self._admin, connected=True)
-                    known = True
-                self._news.clear()
-                await self._write()
-                pause = HEARTBEAT_S
-            except Exception as error:  # noqa: BLE001 whatever ails the store, gateways are served on
-                self._log.warning("cannot save what a gateway runs", error=str(error))
-                known, pause = False, STORE_RETRY_S
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._news.wait(), pause)
-
-    async def _write(self) -> None:
-        """Save what was said and is not saved yet."""
-        if rejected := self._rejected:
-            await self._store.gateway_rejected(self.node, *rejected)
-        elif acked := self._acked:
-            await self._store.gateway_acked(self.node, *acked)
-            if self._acked is acked:
-                self._acked = None
+            self._reporter.acked(world.revision, refused)

@@ -68,9 +68,21 @@ class Follower:
         self._store = store
         self._current: World | None = None
         self._changed = asyncio.Condition()
+        self._reading = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
 
-    async def run(self) -> None:
-        """Follow until cancelled."""
+    def start(self) -> None:
+        """Begin to follow."""
+        self._task = asyncio.create_task(self._follow(), name="longshore-traffic-follower")
+
+    async def stop(self) -> None:
+        """Stop between two readings: a statement that is cancelled costs the store a connection."""
+        if self._task:
+            async with self._reading:
+                self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _follow(self) -> None:
         while True:
             try:
                 async with self._store.watch() as watch:
@@ -89,7 +101,8 @@ class Follower:
         return self._current
 
     async def _read(self) -> None:
-        snapshot = await self._store.snapshot()
+        async with self._reading:
+            snapshot = await self._store.snapshot()
         if self._current and snapshot.revision == self._current.revision:
             return
         newest = world(snapshot, self._current)

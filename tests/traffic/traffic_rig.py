@@ -177,9 +177,9 @@ async def ask(address: str, path: str, headers: dict[str, str] | None = None, bo
 class Envoy:
     """One Envoy process, started from our bootstrap."""
 
-    def __init__(self, node: str, discovery: str, folder: Path) -> None:
+    def __init__(self, node: str, discovery: str, folder: Path, address: str | None = None) -> None:
         self.node = node
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = address or f"127.0.0.1:{free_port()}"
         self.admin = f"127.0.0.1:{free_port()}"
         self._config = folder / f"{node}.json"
         self._log = folder / f"{node}.log"
@@ -227,15 +227,19 @@ class Rig:
 
     async def add_envoy(self, node: str) -> Envoy:
         """Start another Envoy and wait until it runs the present routes."""
-        envoy = Envoy(node, self.server.address, self._folder)
-        self.envoys.append(envoy)
-        await envoy.start()
+        envoy = await self.start_envoy(node)
         await self.serves(envoy)
         return envoy
 
-    async def restart_server(self) -> None:
-        """Another discovery server in the place of the first, with nothing but the store to begin from."""
-        await self.server.stop()
+    async def start_envoy(self, node: str, address: str | None = None) -> Envoy:
+        """Start another Envoy."""
+        envoy = Envoy(node, self.server.address, self._folder, address)
+        self.envoys.append(envoy)
+        await envoy.start()
+        return envoy
+
+    async def start_server_anew(self) -> None:
+        """Another discovery server in the place of the one that stopped, with nothing but the store to begin from."""
         self.server = DiscoveryServer(self.store.traffic, self.server.address)
         await self.server.start()
 

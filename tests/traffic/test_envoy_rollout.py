@@ -1,0 +1,119 @@
+"""Traffic moved under load on a real Envoy: nothing is lost, and what is measured is what happened."""
+
+import asyncio
+
+import pytest
+from traffic_rig import ModelServer, Rig, until
+
+from longshore.planning.checks import Evidence, Outcome, measure
+from longshore.planning.observed import CopyState
+from longshore.planning.windows import percentile, readings, spans
+from longshore.spec.deployment import Check
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+PATHS = ("/x", "/ms/20", "/slow", "/x", "/stream", "/x", "/x", "/ms/20", "/x", "/x")
+
+
+async def test_a_whole_rollout_under_load_loses_nothing(rig: Rig, copies: list[ModelServer]) -> None:
+    a1, a2, b1, b2 = copies
+    await rig.observe(a1, a2)
+    await rig.publish({"1": 100})
+    async with rig.load(200, PATHS) as statuses:
+        for old, new, weights in ((a1, b1, {"1": 50, "2": 50}), (a2, b2, {"2": 100})):
+            serving = [copy for copy in copies if copy.answered and copy.state is not CopyState.ENDING]
+            await rig.publish({"1": 100} if new is b1 else {"1": 50, "2": 50}, "2")
+            await rig.observe(*{*serving, new})
+            await rig.acked()
+            await rig.publish(weights, "1", "2")
+            await asyncio.sleep(0.5)  # some requests at these weights
+            old.state = CopyState.DRAINING
+            await rig.observe(*{*serving, new})
+            await rig.acked()
+
+            async def drained(address: str = old.address) -> bool:
+                return (await rig.plane.active_requests((address,)))[address] == 0
+
+            await until(drained, f"{old.name} has no request in flight")
+            old.state = CopyState.ENDING
+            await old.kill()
+        await rig.publish({"2": 100})
+    assert set(statuses) == {200}, statuses
+    assert statuses.total() > 300
+    assert a1.answered
+    assert b2.answered
+
+
+@pytest.mark.parametrize("idempotent", [True, False])
+async def test_a_killed_copy_loses_nothing_that_may_be_sent_again(
+    rig: Rig,
+    copies: list[ModelServer],
+    idempotent: bool,  # noqa: FBT001 a table's column
+) -> None:
+    a1, a2, *_ = copies
+    await rig.observe(a1, a2)
+    await rig.publish({"1": 100}, idempotent=idempotent)
+    async with rig.load(200, ("/x", "/ms/20", "/slow")) as statuses:
+        await until(lambda: _answered(a1, 20), "some load")
+        await a1.kill()
+        await asyncio.sleep(1)  # the load meets a copy that is still an endpoint
+        await rig.observe(a2)
+    lost = statuses.total() - statuses[200]
+    assert statuses[200] > 100
+    assert lost == 0 if idempotent else 0 < lost < 150, statuses
+
+
+async def test_counters_survive_shifts_and_changed_endpoints(rig: Rig, copies: list[ModelServer]) -> None:
+    await rig.observe(*copies[:3])
+    await rig.publish({"1": 100}, "2")
+    for _ in range(20):
+        await rig.get("/x")
+    (before,) = await rig.plane.sample("digits", ("1",))
+    await rig.publish({"1": 50, "2": 50})
+    await rig.observe(*copies)
+    copies[0].state = CopyState.DRAINING
+    await rig.observe(*copies)
+    await rig.publish({"1": 100}, "2")
+    for _ in range(20):
+        await rig.get("/x")
+    (after,) = await rig.plane.sample("digits", ("1",))
+    assert (after.epoch, before.requests, after.requests) == (before.epoch, 20, 40)
+
+
+async def test_the_error_rate_and_the_latency_of_a_known_load_are_measured(rig: Rig, copies: list[ModelServer]) -> None:
+    await rig.observe(*copies)
+    await rig.publish({"1": 50, "2": 50})
+    began = await rig.plane.sample("digits", ("1", "2"))
+    good, bad = ["/ms/20"] * 98 + ["/ms/200"] * 2, ["/ms/20"] * 80 + ["/fail"] * 20
+    for version, paths in (("1", good), ("2", bad)):
+        for some in (paths[start : start + 20] for start in range(0, 100, 20)):
+            await asyncio.gather(*(rig.get(path, x_longshore_version=version) for path in some))
+    ended = await rig.plane.sample("digits", ("1", "2"))
+
+    old, new = ([one for one in (*began, *ended) if one.version == version] for version in ("1", "2"))
+    (window,) = spans(readings(old), 0.1)
+    assert (window.requests, window.errors, window.answered) == (100, 0, 100)
+    assert percentile(window.latency, 0.5) == pytest.approx(25, abs=10)
+    assert percentile(window.latency, 0.99) == pytest.approx(215, abs=35)
+
+    worse = Check(name="worse", metric="error-rate", compare="baseline", max_increase=0.2, interval=0.1)
+    measured = measure(worse, Evidence(new=tuple(new), old=tuple(old), not_before=began[0].at, now=ended[0].at))
+    assert (measured.outcome, measured.value, measured.baseline) == (Outcome.FAILED, 0.2, 0.0)
+
+
+async def test_a_failed_connection_counts_as_an_error_even_when_another_copy_answers(
+    rig: Rig, copies: list[ModelServer]
+) -> None:
+    a1, a2, *_ = copies
+    await rig.observe(a1, a2)
+    await rig.publish({"1": 100})
+    await a1.kill()
+    answers = [(await rig.get("/x")).status for _ in range(10)]
+    (sample,) = await rig.plane.sample("digits", ("1",))
+    assert answers == [200] * 10
+    assert sample.errors >= 1
+    assert sample.requests == 10 + sample.errors
+
+
+async def _answered(copy: ModelServer, count: int) -> bool:
+    return copy.answered >= count

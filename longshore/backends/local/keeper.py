@@ -61,13 +61,9 @@ class Keeper:
         adopted = set()
         for state in self._durable.states():
             for copy in state.copies:
-                process = _leader_of(copy, found)
-                if process is not None and self._processes.adopt(process.pid, process.born):
-                    if process.pid != copy.pid:
-                        key = Key(state.target, state.deployment, copy.id)
-                        self._save(key, after_spawn(copy, process.pid, process.born, _now()))
-                    adopted.add(copy.id)
-                elif copy.pid is not None and self._processes.adopt(copy.pid, copy.born or 0.0):
+                taken_back = self._adopt(copy, found)
+                if taken_back is not None:
+                    self._save(Key(state.target, state.deployment, copy.id), taken_back)
                     adopted.add(copy.id)
         strays = {process.copy_id for process in found} - adopted
         for copy_id in strays:
@@ -98,6 +94,17 @@ class Keeper:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._at_rest.wait(), seconds)
         return self._running()
+
+    def _adopt(self, copy: CopyRecord, found: list[Found]) -> CopyRecord | None:
+        """The copy with the process that it still has; None if it has none."""
+        process = _leader_of(copy, found)
+        if process is not None and self._processes.adopt(process.pid, process.born):
+            if process.pid != copy.pid:
+                copy = after_spawn(copy, process.pid, process.born, _now())
+        elif copy.pid is None or not self._processes.adopt(copy.pid, copy.born or 0.0):
+            return None
+        # SIGTERM of a rest that was cut short is forgotten: when the copy shall end, it is asked anew.
+        return copy if copy.ending else copy.model_copy(update={"terminated_at": None})
 
     def _look(self, client: httpx.AsyncClient) -> None:
         """One look at every copy."""
@@ -226,6 +233,7 @@ class Keeper:
             task = tasks.pop(copy.id, None)
             if task is not None and task is not asyncio.current_task():
                 task.cancel()
+        self._troubles.pop(copy.id, None)
         prune(self._fleet.folder, {copy.id for state in self._durable.states() for copy in state.copies})
         self._fleet.changed.set()
         logger.info("copy gone", copy=copy.id)

@@ -1,6 +1,7 @@
 """A copy as the agent remembers it, and how its life goes on after an exit or a probe. Pure."""
 
 from datetime import datetime, timedelta
+from typing import Final
 
 from longshore.backends.local.limits import BACKOFF_FIRST, BACKOFF_MOST, EXITS_TO_FAILED, HEALTHY_AFTER
 from longshore.backends.port import CopiesLevel
@@ -121,6 +122,9 @@ class DeploymentState(Value):
         return self.model_copy(update={"copies": copies, "levels": levels})
 
 
+_NO_PROCESS: Final = {"pid": None, "born": None, "terminated_at": None, "ready": False, "ready_since": None}
+
+
 def after_spawn(copy: CopyRecord, pid: int, born: float, now: datetime) -> CopyRecord:
     """The copy now has a process."""
     return copy.model_copy(update={"pid": pid, "born": born, "started_at": now, "not_before": None})
@@ -135,10 +139,7 @@ def after_exit(copy: CopyRecord, reason: str, message: str, now: datetime) -> Co
     failed = copy.ready_at is None and exits >= EXITS_TO_FAILED
     return copy.model_copy(
         update={
-            "pid": None,
-            "born": None,
-            "ready": False,
-            "ready_since": None,
+            **_NO_PROCESS,
             "exits": exits,
             "restarts": copy.restarts + (0 if failed else 1),
             "failed": failed,
@@ -151,8 +152,9 @@ def after_exit(copy: CopyRecord, reason: str, message: str, now: datetime) -> Co
 
 def after_rest(copy: CopyRecord) -> CopyRecord:
     """The copy's process was ended because the whole machine rests: no fault of the copy's."""
-    update = {"pid": None, "born": None, "ready": False, "ready_since": None, "terminated_at": None}
-    return copy.model_copy(update={**update, "reason": "Stopped", "message": "stopped with Longshore; it starts again"})
+    return copy.model_copy(
+        update={**_NO_PROCESS, "reason": "Stopped", "message": "stopped with Longshore; it starts again"}
+    )
 
 
 def after_ready(copy: CopyRecord, now: datetime) -> CopyRecord:

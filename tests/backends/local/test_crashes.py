@@ -84,6 +84,24 @@ async def test_a_copy_that_hides_its_environment_is_found_again_by_its_log(agent
         await machine.clear()
 
 
+async def test_a_rest_cut_short_does_not_cost_a_copy_its_grace_later(agent: Agent) -> None:
+    agent.start()
+    machine = Machine(agent, "workstation")
+    await machine.declared()
+    await machine.ensure(flags=("--deaf",))
+    (copy,) = (await machine.until(ready(1))).copies
+    assert await machine.backend.rest(0.5) == 1, "it ignores SIGTERM"
+    record = agent.folder / "deployments" / "workstation" / "digits.json"
+    assert json.loads(record.read_text())["copies"][0]["terminated_at"] is not None
+    agent.kill()
+
+    agent.start()
+    assert ready(1)(await machine.until(lambda _: True))
+    assert json.loads(record.read_text())["copies"][0]["terminated_at"] is None
+    machine.process_of(copy).kill()
+    await machine.clear()
+
+
 async def test_a_full_disk_starts_nothing_and_loses_nothing(agent: Agent) -> None:
     full = agent.home / "full"
     program = f"""

@@ -17,15 +17,16 @@ def configure_logs(part: str) -> None:
         part: Which process of Longshore this is; every line carries it.
     """
 
-    def named(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    def marked(_logger: object, _method: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
         event["part"] = part
+        event.pop("color_message", None)  # uvicorn's, for terminals
         return event
 
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        named,
+        marked,
     ]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -36,7 +37,7 @@ def configure_logs(part: str) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 structlog.processors.format_exc_info,

@@ -8,20 +8,23 @@ from longshore.api.dependencies import Dependencies
 from longshore.messages import workflow_id
 from longshore.planning.health import DeploymentFacts, standing
 from longshore.planning.observed import CopyState
-from longshore.planning.words import Phase
+from longshore.planning.words import OperationKind, Phase
 from longshore.store.records import OperationRow, View
 
 
 def facts_of(view: View, now: datetime) -> DeploymentFacts:
     """What health and drift are judged by."""
     row, operation = view.row, view.operation
+    # An operation says that it succeeded a moment before its deployment says what has come of it.
+    succeeded = operation is not None and operation.phase is Phase.SUCCEEDED
+    rollout_version = row.rollout_to["version"] if row.rollout_to else None
     return DeploymentFacts(
         name=row.name,
         target=row.target,
         copies=row.spec.copies,
-        version=row.version,
-        rollout_version=row.rollout_to["version"] if row.rollout_to else None,
-        retired=row.retired,
+        version=rollout_version or row.version if succeeded else row.version,
+        rollout_version=rollout_version,
+        retired=row.retired or (operation is not None and succeeded and operation.kind is OperationKind.RETIRE),
         kind=operation.kind if operation else None,
         phase=operation.phase if operation else None,
         reason=operation.reason if operation else None,

@@ -19,6 +19,10 @@ _LIVING = {CopyState.STARTING, CopyState.READY, CopyState.UNREADY}
 """States of copies that are meant to stay; the others are on their way out, or were given up."""
 
 
+ENDED_BADLY = {phase for phase in Phase if phase.ended} - {Phase.SUCCEEDED}
+"""How an operation ends when a person may want to know why."""
+
+
 class Health(StrEnum):
     """Whether a deployment's requests are answered."""
 
@@ -100,7 +104,7 @@ def standing(facts: DeploymentFacts) -> Standing:
     condition, unwell = health(facts)
     difference, drifted = drift(facts)
     told = _of_operation(facts)
-    ended_badly = told if facts.phase is not None and facts.phase.ended else None
+    ended_badly = told if facts.phase in ENDED_BADLY else None
     serious = unwell if condition in {Health.DEGRADED, Health.UNAVAILABLE} else None
     failed = ended_badly if facts.phase is Phase.FAILED else None
     under_way = told if facts.in_flight else None

@@ -79,6 +79,7 @@ async def test_it_starts_before_its_database_and_logs_json_without_secrets(
     assert await process.ends() == 0
     lines = [json.loads(line) for line in process.log.read_text().splitlines()]
     assert {line["part"] for line in lines} == {"api"}
+    assert not any("color_message" in line for line in lines)
     assert any(line.get("request") == answer.headers["x-request-id"] for line in lines)
     assert "hunter2" not in process.log.read_text()
     assert "s3cret" not in process.log.read_text()

@@ -101,6 +101,14 @@ async def test_a_retired_deployment_is_shown_by_name_but_not_listed(client: http
     assert (await client.get("/v1/deployments/digits")).json()["health"] == "ScaledToZero"
 
 
+async def test_the_moment_between_an_operations_success_and_its_deployments_word_is_no_drift(
+    client: httpx.AsyncClient, seed: Seed
+) -> None:
+    await seed(revision=None, version=None, rollout_to={"revision": 1, "version": "1"})
+    shown = (await client.get("/v1/deployments/digits")).json()
+    assert (shown["version"], shown["health"], shown["drift"]) == (None, "Healthy", "InSync")
+
+
 async def test_targets_show_what_is_held_on_each_host(client: httpx.AsyncClient, seed: Seed) -> None:
     await seed()
     target = (await client.get("/v1/targets/workstation")).json()

@@ -253,7 +253,7 @@ TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
     ),
     (
         "a retired deployment says how it comes back",
-        {"retired": True, "kind": OperationKind.RETIRE, "observed": (), "traffic": {}},
+        {"retired": True, "kind": OperationKind.RETIRE, "reason": "Retired", "observed": (), "traffic": {}},
         Health.SCALED_TO_ZERO,
         Drift.IN_SYNC,
         "Retired",

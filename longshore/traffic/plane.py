@@ -62,7 +62,7 @@ class EnvoyTrafficPlane:
         deadline = asyncio.get_running_loop().time() + wait
         async with self._store.watch_acks() as acks:
             while True:
-                status = _status(revision, await self._gateways(), datetime.now(UTC))
+                status = revision_status(revision, await self._gateways(), datetime.now(UTC))
                 left = deadline - asyncio.get_running_loop().time()
                 if status.acked or status.rejected or left <= 0:
                     return status
@@ -126,7 +126,7 @@ class EnvoyTrafficPlane:
             raise TrafficError(f"the store did not answer: {error}") from error
 
 
-def _status(revision: int, gateways: list[Gateway], now: datetime) -> RouteStatus:
+def revision_status(revision: int, gateways: list[Gateway], now: datetime) -> RouteStatus:
     """What the gateways' words mean for one revision. Pure."""
     asked = required(gateways, now)
     said = [one.rejection for one in asked if one.rejected is not None and one.acked < revision <= one.rejected]

@@ -12,7 +12,7 @@ from rich.tree import Tree
 
 from longshore.cli.kinds import shares
 from longshore.cli.lines import operation_line
-from longshore.cli.output import coloured
+from longshore.cli.output import coloured, one_line
 
 _STYLES = {
     **dict.fromkeys(("Succeeded", "done", "passed"), "green"),
@@ -88,7 +88,7 @@ def _check(check: dict[str, Any]) -> Text:
     parts.append(outcome if check["enforced"] else f"{outcome}, only observed")
     if check["message"]:
         parts.append(f"- {check['message']}")
-    return Text(" ".join(part for part in parts if part), style=_STYLES.get(outcome, "cyan"))
+    return Text(one_line(" ".join(part for part in parts if part)), style=_STYLES.get(outcome, "cyan"))
 
 
 def _footer(progress: dict[str, Any], now: datetime, *, ended: bool) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from longshore.cli.kinds import when
+from longshore.cli.output import one_line
 
 
 def event_line(event: dict[str, Any]) -> str:
@@ -11,7 +12,7 @@ def event_line(event: dict[str, Any]) -> str:
     if event.get("batch"):
         subject.append(f"batch {event['batch']}")
     line = " ".join(subject)
-    return f"{line}: {event['message']}" if event.get("message") else line
+    return one_line(f"{line}: {event['message']}" if event.get("message") else line)
 
 
 def operation_line(operation: dict[str, Any]) -> str:
@@ -19,4 +20,4 @@ def operation_line(operation: dict[str, Any]) -> str:
     line = f"{operation['id']} {operation['phase']}"
     if operation.get("reason"):
         line += f" ({operation['reason']})"
-    return f"{line}: {operation['message']}" if operation.get("message") else line
+    return one_line(f"{line}: {operation['message']}" if operation.get("message") else line)

@@ -56,12 +56,21 @@ def document(value: Any, output: str) -> str:
 
 
 def table(objects: Sequence[dict[str, Any]], columns: Sequence[Column]) -> str:
-    """Columns as wide as they must be; on a terminal as wide as that, and coloured."""
-    rows = [[column.head for column in columns], *([column.cell(item) for column in columns] for item in objects)]
+    """Columns as wide as they must be, coloured on a terminal. Nothing is cut: a message ends with the next command."""
+    cells = ([one_line(column.cell(item)) for column in columns] for item in objects)
+    rows = [[column.head for column in columns], *cells]
     widths = [max(len(row[place]) for row in rows) for place in range(len(columns))]
-    terminal = coloured(sys.stdout)
-    most = _terminal_width() if sys.stdout.isatty() else None
-    return "".join(_line(row, widths, most, colour=terminal) + "\n" for row in rows)
+    paint = _painted if coloured(sys.stdout) else str
+    lines = (
+        "   ".join(paint(cell) + " " * (width - len(cell)) for cell, width in zip(row, widths, strict=True))
+        for row in rows
+    )
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+def one_line(text: str) -> str:
+    """Text without line breaks and escape sequences: what a model's process wrote must not steer a terminal."""
+    return text if text.isprintable() else "".join(letter if letter.isprintable() else " " for letter in text)
 
 
 def coloured(stream: Any) -> bool:
@@ -69,24 +78,5 @@ def coloured(stream: Any) -> bool:
     return bool(stream.isatty()) and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
 
 
-def _line(cells: list[str], widths: list[int], most: int | None, *, colour: bool) -> str:
-    line = ""
-    used = 0
-    for cell, width in zip(cells, widths, strict=True):
-        gap = "   " if used else ""
-        text = cell
-        if most is not None and used + len(gap) + len(text) > most:
-            text = text[: max(0, most - used - len(gap) - 1)] + "…"
-        used += len(gap) + max(len(text), width)
-        painted = f"\x1b[{_COLOURS[cell]}m{text}\x1b[0m" if colour and cell in _COLOURS else text
-        line += gap + painted + " " * (width - len(text))
-        if most is not None and used >= most:
-            break
-    return line.rstrip()
-
-
-def _terminal_width() -> int:
-    try:
-        return os.get_terminal_size(sys.stdout.fileno()).columns or 80
-    except OSError:
-        return 80
+def _painted(cell: str) -> str:
+    return f"\x1b[{_COLOURS[cell]}m{cell}\x1b[0m" if cell in _COLOURS else cell

@@ -25,7 +25,7 @@ def watch(client: Client, name: str, limit: float) -> int:
         return _live(client, name, limit)
     waiting = Waiting(client, limit, tell=typer.echo)
     operation = _latest(client, name)
-    if operation["endedAt"] is None:
+    if judge(Goal(name, operation["id"]), operation, None) is None:
         typer.echo(operation_line(operation))
     return waiting.follow([Goal(name, operation["id"])])
 

@@ -13,6 +13,8 @@ SILENCE_SECONDS = 30.0
 """The API says something every ten seconds, if only a comment: after three times that the connection is dead."""
 PATIENCE_SECONDS = 60.0
 """How long the API may be away: the stack restarts a part within seconds."""
+FIRST_PATIENCE_SECONDS = 1.0
+"""The same before it was ever there: then nobody waits for a restart."""
 FIRST_PAUSE_SECONDS = 0.2
 LONGEST_PAUSE_SECONDS = 3.0
 
@@ -34,6 +36,7 @@ class EventStream:
         self._heard = time.monotonic()
         self._retry_at = 0.0
         self._pause = FIRST_PAUSE_SECONDS
+        self._patience = FIRST_PATIENCE_SECONDS
 
     def begin(self) -> None:
         """Wait until the place in the log is known: no later event is missed then.
@@ -87,6 +90,7 @@ class EventStream:
             return
         self._heard = time.monotonic()
         self._pause = FIRST_PAUSE_SECONDS
+        self._patience = PATIENCE_SECONDS
         for event_id, data in self._parser.feed(received):
             if event_id is not None:
                 self.position = event_id
@@ -112,7 +116,7 @@ class EventStream:
     def _broke(self, why: str, error: Exception | None = None) -> None:
         """Come back later, unless it has been too long."""
         self.close()
-        if time.monotonic() - self._heard > PATIENCE_SECONDS:
+        if time.monotonic() - self._heard > self._patience:
             raise error or UnreachableError(self._client.url, why)
         self._retry_at = time.monotonic() + self._pause
         self._pause = min(self._pause * 2, LONGEST_PAUSE_SECONDS)

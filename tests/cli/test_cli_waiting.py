@@ -192,6 +192,21 @@ def test_a_refusal_is_the_servers_one_line(cli: Cli, harbour: Harbour) -> None:
     assert cli("rollout", "pause", "digits", "--wait") == (1, "", "digits: nothing is under way to pause: idle\n")
 
 
+@pytest.mark.parametrize("command", [("rollout", "resume", "digits", "--wait"), ("rollout", "watch", "digits")])
+def test_nobody_is_waited_for_who_was_never_there(
+    cli: Cli, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("LONGSHORE_API_URL", "http://127.0.0.1:1")
+
+    ran = cli(*command)
+
+    assert ran == (
+        1,
+        "",
+        "no Longshore answers at http://127.0.0.1:1 (connection refused): start it with `longshore up`\n",
+    )
+
+
 MANIFESTS = """\
 kind: Deployment
 metadata: {name: digits}

@@ -75,7 +75,7 @@ async def _write_operation(connection: AsyncConnection, operation: OperationRow)
 async def _write_revision(connection: AsyncConnection, revision: RevisionRow, record: Record) -> None:
     row = as_row(revision, revisions, source=record.source, step=record.step)
     another_writer = revisions.c.source != record.source
-    await upsert(connection, revisions, row, where=or_(another_writer, revisions.c.step <= record.step))
+    await upsert(connection, revisions, row, keep=("at",), where=or_(another_writer, revisions.c.step <= record.step))
 
 
 async def _write_events(connection: AsyncConnection, record: Record, deployment: str, first: int) -> None:

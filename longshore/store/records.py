@@ -65,6 +65,7 @@ class RevisionRow(Value):
     held: bool = False
     actor: str
     at: datetime
+    """When it was accepted; later sayings do not move it."""
     reason: str | None = None
 
 

@@ -1,5 +1,7 @@
 """What a step of a workflow wrote is written once, and never replaces what is newer."""
 
+from datetime import timedelta
+
 import pytest
 from examples import NOON, deployment, event, operation, revision, shares
 
@@ -130,3 +132,12 @@ async def test_the_end_of_an_operation_forgets_its_samples(store: Store) -> None
     await store.record(Record(source="d/rollout-1", step=1, operation=operation(phase=Phase.SUCCEEDED)))
     assert await store.traffic.samples("d/rollout-1", 1) == []
     assert await store.traffic.samples("d/rollout-1", 2) == []
+
+
+async def test_a_revision_keeps_the_instant_at_which_it_was_accepted(store: Store) -> None:
+    await store.record(Record(source="deployment/d", step=1, deployment=deployment(), revisions=(revision(1),)))
+    later = revision(1, at=NOON + timedelta(hours=1), phase=Phase.SUCCEEDED)
+    await store.record(Record(source="deployment/d", step=2, revisions=(later,)))
+
+    (kept,) = await store.deployments.revisions("d")
+    assert (kept.at, kept.phase) == (NOON, Phase.SUCCEEDED)

@@ -5,6 +5,7 @@ from temporalio.plugin import SimplePlugin
 from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
+from worker.tracing import LogContext
 from workflows.deployment import DeploymentWorkflow
 from workflows.onboard import OnboardWorkflow
 from workflows.retire import RetireWorkflow
@@ -32,5 +33,7 @@ def _runner(_given: WorkflowRunner | None) -> WorkflowRunner:
 
 
 def longshore_plugin() -> SimplePlugin:
-    """Pydantic payloads and the sandbox that knows which of our modules are pure."""
-    return SimplePlugin("longshore", data_converter=pydantic_data_converter, workflow_runner=_runner)
+    """Pydantic payloads, log lines with their ids, and the sandbox that knows which of our modules are pure."""
+    return SimplePlugin(
+        "longshore", data_converter=pydantic_data_converter, interceptors=[LogContext()], workflow_runner=_runner
+    )

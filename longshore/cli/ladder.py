@@ -2,7 +2,6 @@
 
 import io
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,7 +9,6 @@ from rich.console import Console
 from rich.text import Text
 from rich.tree import Tree
 
-from longshore.cli.kinds import shares
 from longshore.cli.lines import operation_line
 from longshore.cli.output import coloured, one_line
 
@@ -21,31 +19,22 @@ _STYLES = {
     **dict.fromkeys(("waiting", "notYet"), "dim"),
 }
 _MARKS = {"done": "✓", "undone": "✗", "waiting": "○", "passed": "✓", "failed": "✗", "error": "!", "inconclusive": "?"}
+_OUTCOMES = {"notYet": "not yet"}
 _BAR = 20
-"""Characters of a hundred percent."""
+"""Characters of a hundred percent, and the most copies that are drawn one by one."""
 
 
 def ladder(operation: dict[str, Any], now: datetime) -> Tree:
     """The tree of an operation as the API has it."""
     progress = operation["progress"]
     root = Tree(Text(operation_line(operation), style=_STYLES.get(operation["phase"], "cyan")))
-    if progress["batches"]:
-        batches = root.add(Text(f"batches{_way(operation)}", style="bold"))
-        for batch in progress["batches"]:
-            batches.add(_batch(batch))
-    copies = {v: f"{progress['ready'].get(v, 0)}/{count} ready" for v, count in progress["copies"].items()}
-    if copies:
-        root.add(Text.assemble(("copies ", "bold"), ", ".join(f"{v}: {text}" for v, text in copies.items())))
-    if progress["traffic"]:
-        traffic = root.add(Text(f"traffic {shares(progress['traffic'], '%')}", style="bold"))
-        for version, share in progress["traffic"].items():
-            traffic.add(Text(f"{version} {'█' * round(share * _BAR / 100)} {share}%"))
-    if progress["checks"]:
-        checks = root.add(Text("checks", style="bold"))
-        for check in progress["checks"]:
-            checks.add(_check(check))
-    for line in _footer(progress, now, ended=operation["endedAt"] is not None):
-        root.add(Text(line, style="dim"))
+    _branch(root, f"batches{_way(operation)}", [_batch(batch, _left(progress, now)) for batch in progress["batches"]])
+    _branch(root, "copies", _copies(progress))
+    _branch(root, "traffic", _traffic(progress["traffic"]))
+    _branch(root, "checks", _checks(progress["checks"]))
+    if progress["peakAccelerators"]:
+        held = "so far" if operation["endedAt"] is None else "in all"
+        root.add(Text(f"at most {progress['peakAccelerators']} accelerators held {held}", style="dim"))
     return root
 
 
@@ -64,37 +53,76 @@ def print_ladder(operation: dict[str, Any]) -> None:
         sys.stdout.write(ladder_text(operation))
 
 
+def _branch(root: Tree, title: str, lines: list[Text]) -> None:
+    """A titled branch; none where there is nothing to show."""
+    if lines:
+        branch = root.add(Text(title, style="bold"))
+        for line in lines:
+            branch.add(line)
+
+
 def _way(operation: dict[str, Any]) -> str:
     ends = [end for end in (operation["fromVersion"], operation["toVersion"]) if end]
     strategy = f", {operation['strategy']}" if operation["strategy"] else ""
-    return f" of version {' → '.join(ends)}{strategy}" if ends else strategy
+    return f" of version {' → '.join(dict.fromkeys(ends))}{strategy}" if ends else strategy
 
 
-def _batch(batch: dict[str, Any]) -> Text:
+def _batch(batch: dict[str, Any], left: str) -> Text:
+    """`● 2  +1 -1  to  50%  baking, 9 s left`."""
     state = batch["state"]
-    size = f"+{batch['add']} -{batch['remove']} to {batch['weight']}%"
-    return Text(f"{_MARKS.get(state, '●')} {batch['number']}: {size}  {state}", style=_STYLES.get(state, "cyan"))
+    size = f"+{batch['add']} -{batch['remove']}" if batch["remove"] else f"+{batch['add']}"
+    doing = f"{state}{left}" if state == "baking" else state
+    line = f"{_MARKS.get(state, '●')} {batch['number']}  {size}  to {batch['weight']:>3}%  {doing}"
+    return Text(line, style=_STYLES.get(state, "cyan"))
 
 
-def _check(check: dict[str, Any]) -> Text:
+def _left(progress: dict[str, Any], now: datetime) -> str:
+    """How much of the bake is left."""
+    if not progress["bakeEnds"]:
+        return ""
+    left = (datetime.fromisoformat(progress["bakeEnds"]) - now).total_seconds()
+    return f", {left:.0f} s left" if left > 0 else ""
+
+
+def _copies(progress: dict[str, Any]) -> list[Text]:
+    """A square for each copy, filled when it is ready, as long as they fit."""
+    lines = []
+    for version, count in _by_version(progress["copies"]):
+        ready = progress["ready"].get(version.rstrip(), 0)
+        squares = f"{'■' * ready}{'□' * (count - ready)}  " if count <= _BAR else ""
+        lines.append(Text(f"version {version}  {squares}{ready} of {count} ready", style=_fill(ready, count)))
+    return lines
+
+
+def _fill(ready: int, count: int) -> str:
+    return "green" if ready == count else "yellow"
+
+
+def _traffic(traffic: dict[str, int]) -> list[Text]:
+    return [
+        Text.assemble(f"version {version}  ", ("█" * round(share * _BAR / 100), "cyan"), f" {share}%")
+        for version, share in _by_version(traffic)
+    ]
+
+
+def _by_version(counts: dict[str, int]) -> list[tuple[str, int]]:
+    """In a fixed order, the labels padded to one width: a live tree must not jump."""
+    width = max((len(version) for version in counts), default=0)
+    return [(version.ljust(width), counts[version]) for version in sorted(counts)]
+
+
+def _checks(checks: list[dict[str, Any]]) -> list[Text]:
+    width = max((len(check["name"]) for check in checks), default=0)
+    return [_check(check, width) for check in checks]
+
+
+def _check(check: dict[str, Any], width: int) -> Text:
+    """`✓ errors  error-rate 0.0012 ≤ 0.01, 812 samples: passed`; in words only what the numbers do not say."""
     outcome = check["outcome"]
-    parts = [f"{_MARKS.get(outcome, '○')} {check['name']}: {check['metric']}"]
-    if check["value"] is not None:
-        parts.append(f"{check['value']:.4g}")
-    parts.append(check["threshold"])
-    if check["baseline"] is not None:
-        parts.append(f"(baseline {check['baseline']:.4g})")
-    parts.append(f"{check['samples']} samples")
-    parts.append(outcome if check["enforced"] else f"{outcome}, only observed")
-    if check["message"]:
-        parts.append(f"- {check['message']}")
-    return Text(one_line(" ".join(part for part in parts if part)), style=_STYLES.get(outcome, "cyan"))
-
-
-def _footer(progress: dict[str, Any], now: datetime, *, ended: bool) -> Iterator[str]:
-    if progress["bakeEnds"] and not ended:
-        left = (datetime.fromisoformat(progress["bakeEnds"]) - now).total_seconds()
-        if left > 0:
-            yield f"bakes for another {left:.0f} s"
-    if progress["peakAccelerators"]:
-        yield f"at most {progress['peakAccelerators']} accelerators held so far"
+    value = "" if check["value"] is None else f" {check['value']:.4g}"
+    baseline = "" if check["baseline"] is None else f" (baseline {check['baseline']:.4g})"
+    samples = f", {check['samples']} samples" if check["samples"] else ""
+    told = _OUTCOMES.get(outcome, outcome) + ("" if check["enforced"] else ", only observed")
+    why = f" - {check['message']}" if check["message"] and outcome in {"error", "inconclusive"} else ""
+    line = f"{_MARKS.get(outcome, '○')} {check['name']:{width}}  {check['metric']}{value} {check['threshold']}"
+    return Text(one_line(f"{line}{baseline}{samples}: {told}{why}"), style=_STYLES.get(outcome, "cyan"))

@@ -48,6 +48,7 @@ def count(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Verdict]:
             say(turn, check, measurement)
         if _gravity(verdict) > _gravity(gravest):
             gravest = verdict
+    turn.become(measured={**turn.state.measured, **latest})
     return bake.model_copy(update={"counters": counters, "latest": latest}), gravest
 
 
@@ -121,7 +122,7 @@ def pause_reason(verdict: Verdict) -> PauseReason:
 
 def watched(turn: Turn[RolloutState]) -> tuple[CheckProgress, ...]:
     """The checks as people watch them."""
-    latest = turn.state.bake.latest if turn.state.bake else {}
+    latest = turn.state.bake.latest if turn.state.bake else turn.state.measured
     return tuple(progress(check, latest.get(check.name)) for check in turn.order.spec.rollout.checks)
 
 

@@ -95,6 +95,8 @@ class RolloutState(State):
     """The batch's deadline; moved by pauses."""
     blocked: bool = False
     bake: Bake | None = None
+    measured: dict[str, Measurement] = {}
+    """The last measurement of each check, for people to read between two bakes and after the last."""
     pause: Pause | None = None
     skip: bool = False
     """promote --full: no further bake or check."""

@@ -259,7 +259,7 @@ READABLE = {
     ("ledger", "digits"): "batch 1",
     ("ledger", "digits", "--at", "2026-05-04T12:00:01Z"): "100%",
     ("traffic", "digits"): "127.0.0.1:9000, 127.0.0.1:9001",
-    ("rollout", "status", "digits"): "✓ 1: +2 -0 to 100%  done",
+    ("rollout", "status", "digits"): "✓ 1  +2  to 100%  done",
     ("rollout", "history", "digits"): "digits/onboard-1",
 }
 

@@ -158,14 +158,16 @@ def test_status_draws_the_ladder(cli: Cli, harbour: Harbour) -> None:
     assert ran.out.splitlines() == [
         "digits/rollout-2 Progressing: batch 2 of 2",
         "├── batches of version 1 → 2, rolling",
-        "│   ├── ✓ 1: +2 -2 to 50%  done",
-        "│   └── ● 2: +2 -2 to 100%  baking",
-        "├── copies 1: 2/2 ready, 2: 3/4 ready",
-        "├── traffic 1 50%, 2 50%",
-        "│   ├── 1 ██████████ 50%",
-        "│   └── 2 ██████████ 50%",
+        "│   ├── ✓ 1  +2 -2  to  50%  done",
+        "│   └── ● 2  +2 -2  to 100%  baking",
+        "├── copies",
+        "│   ├── version 1  ■■  2 of 2 ready",
+        "│   └── version 2  ■■■□  3 of 4 ready",
+        "├── traffic",
+        "│   ├── version 1  ██████████ 50%",
+        "│   └── version 2  ██████████ 50%",
         "├── checks",
-        "│   └── ✓ errors: error-rate 0.00123 ≤ 0.01 812 samples passed",
+        "│   └── ✓ errors  error-rate 0.00123 ≤ 0.01, 812 samples: passed",
         "└── at most 6 accelerators held so far",
     ]
     assert json.loads(cli("rollout", "status", "digits", "-o", "json").out) == rolling

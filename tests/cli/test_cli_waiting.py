@@ -344,8 +344,8 @@ def test_a_terminal_sees_the_ladder_live_and_through_pauses(harbour: Harbour) ->
     text = shown.decode()
     assert "digits/rollout-2 Paused (PausedByUser)" in text
     assert text.rindex("rollout-2 Succeeded") > text.rindex("rollout-2 Paused")
-    assert "✓ 1: +2 -2 to 50%  done" in text
-    assert "errors: error-rate 0.00123 ≤ 0.01 812 samples passed" in text
+    assert "✓ 1  +2 -2  to  50%  done" in text
+    assert "errors  error-rate 0.00123 ≤ 0.01, 812 samples: passed" in text
 
 
 def _read_all(leader: int) -> bytes:

@@ -5,8 +5,6 @@ restarted at any time: Envoys go on with what they have and come back within sec
 """
 
 import asyncio
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any, Final, Self
 
 import grpc
@@ -105,16 +103,25 @@ class _Service(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
             session = _Session(first, context, self._store, self._follower)
         except ValueError as error:
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, str(error))
+        serving = asyncio.create_task(self._serve(session, first, requests), name=f"longshore-gateway-{session.node}")
+        self._running.add(serving)
+        serving.add_done_callback(self._running.discard)
+        try:
+            # gRPC cancels this handler when the gateway goes; what is being saved of it then is still saved.
+            await asyncio.shield(serving)
+        finally:
+            session.end()
+
+    async def _serve(self, session: "_Session", first: Any, requests: Any) -> None:
         if before := self._sessions.get(session.node):
             before.end()
         self._sessions[session.node] = session
-        with self._counted():
-            try:
-                await session.run(first, requests)
-            finally:
-                if self._sessions.get(session.node) is session:
-                    del self._sessions[session.node]
-                    await session.say_left()
+        try:
+            await session.run(first, requests)
+        finally:
+            if self._sessions.get(session.node) is session:
+                del self._sessions[session.node]
+                await session.say_left()
 
     async def end(self) -> None:
         """End every stream, and wait until that is done or takes too long."""
@@ -122,18 +129,6 @@ class _Service(AggregatedDiscoveryServiceServicer):  # type: ignore[misc]
             session.end()
         if self._running:
             await asyncio.wait(self._running, timeout=STOP_S)
-
-    @contextmanager
-    def _counted(self) -> Iterator[None]:
-        """Count this task among those that serve a stream."""
-        task = asyncio.current_task()
-        if task is None:
-            raise AssertionError("gRPC calls its handlers in tasks")
-        self._running.add(task)
-        try:
-            yield
-        finally:
-            self._running.discard(task)
 
 
 class _Session:

@@ -1,37 +1,33 @@
-"""The traffic plane is tested with real Envoys, and with the store that it has in production.
-
-One event loop for all tests of a process, as in production: gRPC's completion queue belongs to the process, and may
-wait for ever on a loop that came after another.
-"""
+"""The traffic plane is tested with real Envoys, and with the store that it has in production."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-import pytest_asyncio
+import pytest
 from traffic_rig import ModelServer, Rig, rig_of
 
 from longshore.store.database import Database
 from longshore.store.store import Store
 
 
-@pytest_asyncio.fixture(loop_scope="session")
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    """An empty store in a file: one in memory would be lost with a statement that is cancelled."""
-    database = Database.connect(f"sqlite+aiosqlite:///{tmp_path}/store.db")
+@pytest.fixture
+async def store() -> AsyncIterator[Store]:
+    """An empty store in memory."""
+    database = Database.connect("sqlite+aiosqlite://")
     await database.create_all()
     yield Store(database)
     await database.dispose()
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def rig(store: Store, tmp_path: Path) -> AsyncIterator[Rig]:
     """One Envoy that runs, with nothing to serve yet."""
     async with rig_of(store, tmp_path, "gateway-1") as rig:
         yield rig
 
 
-@pytest_asyncio.fixture(loop_scope="session")
+@pytest.fixture
 async def copies() -> AsyncIterator[list[ModelServer]]:
     """Two copies of version 1 and two of version 2."""
     async with AsyncExitStack() as stack:

@@ -3,8 +3,6 @@
 import pytest
 from traffic_rig import ModelServer, Rig, ask
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 
 @pytest.mark.parametrize(
     ("asked", "seen"),

@@ -17,8 +17,6 @@ from longshore.store.store import Store
 from longshore.traffic.port import TrafficError
 from longshore.traffic.server import DiscoveryServer
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 REFUSED_BY_ENVOY = "[fe80::1%nowhere]:80"
 """An address that passes for one here and not at Envoy: the gap through which a refusal can be seen."""
 

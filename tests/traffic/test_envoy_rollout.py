@@ -10,8 +10,6 @@ from longshore.planning.observed import CopyState
 from longshore.planning.windows import percentile, readings, spans
 from longshore.spec.deployment import Check
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
-
 PATHS = ("/x", "/ms/20", "/slow", "/x", "/stream", "/x", "/x", "/ms/20", "/x", "/x")
 
 

@@ -6,7 +6,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 with workflow.unsafe.imports_passed_through():
     from longshore.planning.deployment import DeploymentState
     from longshore.planning.operation import Decision, OperationOrder
-    from longshore.planning.words import OperationKind, Phase
+    from longshore.planning.words import BatchProgress, CheckProgress, OperationKind, Phase
 
 DEPLOYMENT = SearchAttributeKey.for_keyword("LongshoreDeployment")
 MODEL = SearchAttributeKey.for_keyword("LongshoreModel")
@@ -14,7 +14,9 @@ TARGET = SearchAttributeKey.for_keyword("LongshoreTarget")
 PHASE = SearchAttributeKey.for_keyword("LongshorePhase")
 REVISION = SearchAttributeKey.for_int("LongshoreRevision")
 
-MARKS = {"done": "✓", "waiting": "·", "undone": "↩"}
+MARKS = {"done": "✓", "waiting": "○", "undone": "✗"}
+"""Of batches that nothing is done for at the moment."""
+REVISIONS_SHOWN = 10
 
 
 def attributes(order: OperationOrder) -> TypedSearchAttributes:
@@ -43,27 +45,26 @@ def summary(order: OperationOrder) -> str:
 
 
 def ladder(order: OperationOrder, decision: Decision) -> str:
-    """The operation as it stands, in Markdown."""
+    """The operation as it stands, in Markdown. Columns are a code block: the UI draws tables without any gaps."""
     progress = decision.progress
     lines = [f"**{decision.phase.value}**" + (f" · {decision.reason}" if decision.reason else "")]
     if decision.message:
         lines += ["", decision.message]
-    if progress.batches:
-        lines += ["", f"| batch | of {order.new.version} | weight | |", "|---|---|---|---|"]
-        lines += [
-            f"| {MARKS.get(batch.state, '▶')} {batch.number} | +{batch.add} | {batch.weight}% | {batch.state} |"
-            for batch in progress.batches
-        ]
-    if progress.checks:
-        lines += ["", "| check | value | wanted | |", "|---|---|---|---|"]
-        lines += [
-            f"| {check.name} | {'-' if check.value is None else f'{check.value:.4g}'} | {check.threshold} "
-            f"| {check.outcome} |"
-            for check in progress.checks
-        ]
-    ready = ", ".join(f"version {version}: {count}" for version, count in sorted(progress.ready.items())) or "none"
-    traffic = ", ".join(f"version {version}: {share}%" for version, share in sorted(progress.traffic.items()))
-    return "\n".join([*lines, "", f"Ready: {ready}. Traffic: {traffic or 'none'}."])
+    drawn = [
+        *_drawn("batches", [_batch(batch) for batch in progress.batches]),
+        *_drawn(
+            "ready", [f"version {v}  {progress.ready.get(v, 0)} of {n}" for v, n in sorted(progress.copies.items())]
+        ),
+        *_drawn("traffic", [f"version {v}  {_bar(share)} {share}%" for v, share in sorted(progress.traffic.items())]),
+        *_drawn("checks", [_check(check) for check in progress.checks]),
+    ]
+    return "\n".join([*lines, "", "```", *drawn, "```"] if drawn else lines)
+
+
+def waiting(decision: Decision) -> str:
+    """What a timer of an operation is for, in a word or two."""
+    doing = next((batch for batch in decision.progress.batches if batch.state not in MARKS), None)
+    return decision.reason or (f"batch {doing.number} {doing.state}" if doing else decision.phase.value)
 
 
 def standing(state: DeploymentState) -> str:
@@ -72,8 +73,27 @@ def standing(state: DeploymentState) -> str:
     serves = f"serves version **{stable.version}** (revision {stable.number})" if stable else "has no stable revision"
     under_way = f"`{state.operation.id}` is under way." if state.operation else "Nothing is under way."
     history = [
-        f"| {revision.number} | {revision.version} | {revision.phase.value} | {'held' if revision.held else ''} |"
-        for revision in reversed(state.revisions[-10:])
+        f"{revision.number:>3}  version {revision.version}  {revision.phase.value}{', held' if revision.held else ''}"
+        for revision in reversed(state.revisions[-REVISIONS_SHOWN:])
     ]
-    table = ["", "| revision | version | ended | |", "|---|---|---|---|", *history] if history else []
-    return "\n".join([f"**{state.name}** {serves}. {under_way}", *table])
+    drawn = ["", "```", *_drawn("revisions", history), "```"] if history else []
+    return "\n".join([f"**{state.name}** {serves}. {under_way}", *drawn])
+
+
+def _drawn(title: str, lines: list[str]) -> list[str]:
+    return [title, *(f"  {line}" for line in lines)] if lines else []
+
+
+def _batch(batch: BatchProgress) -> str:
+    size = f"+{batch.add} -{batch.remove}" if batch.remove else f"+{batch.add}"
+    return f"{MARKS.get(batch.state, '●')} {batch.number}  {size}  to {batch.weight:>3}%  {batch.state}"
+
+
+def _bar(share: int) -> str:
+    return "█" * round(share / 5)
+
+
+def _check(check: CheckProgress) -> str:
+    value = "" if check.value is None else f" {check.value:.4g}"
+    outcome = "not yet" if check.outcome == "notYet" else check.outcome
+    return f"{check.name}  {check.metric}{value} {check.threshold}: {outcome}"

@@ -97,7 +97,9 @@ class Operation(Generic[S]):
         if left is not None and left <= timedelta(0):
             return
         try:
-            await workflow.wait_condition(lambda: bool(self._commands), timeout=left)
+            await workflow.wait_condition(
+                lambda: bool(self._commands), timeout=left, timeout_summary=details.waiting(decision)
+            )
         except TimeoutError:
             return
         except asyncio.CancelledError:

@@ -57,7 +57,7 @@ async def _set_up(settings: Settings, database_url: str) -> None:
     await asyncio.to_thread(migrate, database_url)
     database = Database.connect(database_url)
     try:
-        name = f"admin of home {Places.prepare(settings.home).id}"
+        name = f"admin@{Places.prepare(settings.home).id}"  # several homes may share a database
         made = await ensure_admin_key(Keys(database), name, settings.admin_key_file)
     finally:
         await database.dispose()

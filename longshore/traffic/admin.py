@@ -9,6 +9,7 @@ import httpx
 
 from longshore.traffic.addresses import joined
 from longshore.traffic.port import TrafficError
+from longshore.traffic.resources import CUT_ANSWERS
 
 READ_TIMEOUT_S: Final = 5.0
 
@@ -62,7 +63,7 @@ class Admin:
             "format": "json",
             "usedonly": "",
             "histogram_buckets": "cumulative",
-            "filter": rf"^cluster\.({wanted})\.{_COUNTED}$",
+            "filter": rf"^(cluster\.({wanted})\.{_COUNTED}|{re.escape(CUT_ANSWERS)}({wanted}))$",
         }
         stats = (await self._read("/stats", query)).get("stats", [])
         values = {stat["name"]: int(stat["value"]) for stat in stats if "name" in stat}
@@ -71,7 +72,7 @@ class Admin:
             for stat in stats
             for one in stat.get("histograms", [])
         }
-        return {name: _counters(f"cluster.{name}.upstream_rq_", values, histograms) for name in names}
+        return {name: _counters(name, values, histograms) for name in names}
 
     async def _read(self, path: str, query: dict[str, str]) -> Any:
         try:
@@ -85,12 +86,16 @@ class Admin:
         return TrafficError(f"gateway {self._node} cannot be read at {self._address}: {why}")
 
 
-def _counters(prefix: str, values: dict[str, int], histograms: dict[str, tuple[tuple[float, int], ...]]) -> Counters:
-    """A request that was tried again counts once more for each try that failed, as an error (DESIGN, section 5)."""
+def _counters(name: str, values: dict[str, int], histograms: dict[str, tuple[tuple[float, int], ...]]) -> Counters:
+    """A request that was tried again counts once more for each try that failed, as an error (DESIGN, section 5).
+
+    An answer that broke off is one of those that Envoy calls completed.
+    """
+    prefix = f"cluster.{name}.upstream_rq_"
     retried = values.get(f"{prefix}retry", 0)
     return Counters(
         requests=values.get(f"{prefix}completed", 0) + retried,
-        errors=values.get(f"{prefix}5xx", 0) + retried,
+        errors=values.get(f"{prefix}5xx", 0) + retried + values.get(f"{CUT_ANSWERS}{name}", 0),
         latency=_trimmed(histograms.get(f"{prefix}time", ())),
     )
 

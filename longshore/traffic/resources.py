@@ -21,6 +21,7 @@ from envoy.config.route.v3.route_components_pb2 import Route as EnvoyRoute
 from envoy.config.route.v3.route_pb2 import RouteConfiguration
 
 # ParseDict finds the types of nested messages only once their modules are imported.
+from envoy.extensions.access_loggers.stats.v3 import stats_pb2 as _stats  # noqa: F401
 from envoy.extensions.filters.http.router.v3 import router_pb2 as _router  # noqa: F401
 from envoy.extensions.filters.network.http_connection_manager.v3 import (  # noqa: F401
     http_connection_manager_pb2 as _hcm,
@@ -44,6 +45,10 @@ NO_READY_COPIES: Final = "NoReadyCopies"
 NOT_SERVING: Final = "NotServing"
 UNKNOWN_DEPLOYMENT: Final = "UnknownDeployment"
 UNKNOWN_VERSION: Final = "UnknownVersion"
+
+_CUT_PREFIX: Final = "longshore_cut_answers"
+CUT_ANSWERS: Final = f"{_CUT_PREFIX}.total.cluster."
+"""Name of the counters of answers that broke off after they had begun; the cluster's follows."""
 
 BODY_LIMIT_BYTES: Final = 64 * 1024 * 1024
 """Largest request body that can be sent again. Envoy's own 1 MiB would answer 413 to an image in JSON."""
@@ -181,6 +186,7 @@ def _connection_manager() -> dict[str, Any]:
             "use_remote_address": True,
             "normalize_path": True,
             "stream_idle_timeout": f"{SILENCE_S}s",
+            "access_log": [_count_cut_answers()],
             "local_reply_config": {
                 "mappers": [
                     {
@@ -198,6 +204,28 @@ def _connection_manager() -> dict[str, Any]:
                     },
                 }
             ],
+        },
+    }
+
+
+def _count_cut_answers() -> dict[str, Any]:
+    """Counts answers that broke off after they had begun, by cluster: Envoy's own counters take them for good ones."""
+    begun = {"op": "LE", "value": {"default_value": 499, "runtime_key": "longshore.cut_answers_status"}}
+    cluster = {"name": "cluster", "value_format": "%UPSTREAM_CLUSTER_RAW%"}
+    return {
+        "name": "envoy.access_loggers.stats",
+        "filter": {
+            "and_filter": {
+                "filters": [
+                    {"response_flag_filter": {"flags": ["UC", "UR", "UPE", "UT"]}},
+                    {"status_code_filter": {"comparison": begun}},
+                ]
+            }
+        },
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config",
+            "stat_prefix": _CUT_PREFIX,
+            "counters": [{"stat": {"name": "total", "tags": [cluster]}, "value_fixed": "1"}],
         },
     }
 

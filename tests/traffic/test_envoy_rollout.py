@@ -1,6 +1,7 @@
 """Traffic moved under load on a real Envoy: nothing is lost, and what is measured is what happened."""
 
 import asyncio
+import time
 
 import pytest
 from traffic_rig import ModelServer, Rig, until
@@ -86,17 +87,25 @@ async def test_the_error_rate_and_the_latency_of_a_known_load_are_measured(rig: 
     await rig.observe(*copies)
     await rig.publish({"1": 50, "2": 50})
     began = await rig.plane.sample("digits", ("1", "2"))
-    good, bad = ["/ms/20"] * 98 + ["/ms/200"] * 2, ["/ms/20"] * 80 + ["/fail"] * 20
+    good, bad = ["/ms/50"] * 98 + ["/ms/500"] * 2, ["/x"] * 80 + ["/fail"] * 20
+    took: dict[str, list[float]] = {"1": [], "2": []}
+
+    async def timed(path: str, version: str) -> None:
+        start = time.perf_counter()
+        await rig.get(path, x_longshore_version=version)
+        took[version].append(1000 * (time.perf_counter() - start))
+
     for version, paths in (("1", good), ("2", bad)):
         for some in (paths[start : start + 20] for start in range(0, 100, 20)):
-            await asyncio.gather(*(rig.get(path, x_longshore_version=version) for path in some))
+            await asyncio.gather(*(timed(path, version) for path in some))
     ended = await rig.plane.sample("digits", ("1", "2"))
 
     old, new = ([one for one in (*began, *ended) if one.version == version] for version in ("1", "2"))
     (window,) = spans(readings(old), 0.1)
     assert (window.requests, window.errors, window.answered) == (100, 0, 100)
-    assert percentile(window.latency, 0.5) == pytest.approx(25, abs=10)
-    assert percentile(window.latency, 0.99) == pytest.approx(215, abs=35)
+    # Between what the copy takes and what the client saw, whatever else the machine does; a bucket is 10% wide.
+    assert 45 <= percentile(window.latency, 0.5) <= 1.1 * sorted(took["1"])[50]
+    assert 450 <= percentile(window.latency, 0.99) <= 1.1 * sorted(took["1"])[99]
 
     worse = Check(name="worse", metric="error-rate", compare="baseline", max_increase=0.2, interval=0.1)
     measured = measure(worse, Evidence(new=tuple(new), old=tuple(old), not_before=began[0].at, now=ended[0].at))
@@ -115,6 +124,15 @@ async def test_a_failed_connection_counts_as_an_error_even_when_another_copy_ans
     assert answers == [200] * 10
     assert sample.errors >= 1
     assert sample.requests == 10 + sample.errors
+
+
+async def test_what_breaks_counts_as_an_error_once(rig: Rig, copies: list[ModelServer]) -> None:
+    await rig.observe(copies[0])
+    await rig.publish({"1": 100})
+    statuses = [(await rig.get(path)).status for path in ("/x", "/fail", "/half", "/cut")]
+    (sample,) = await rig.plane.sample("digits", ("1",))
+    assert statuses == [200, 500, 0, 503]
+    assert (sample.requests, sample.errors) == (4, 3)
 
 
 async def _answered(copy: ModelServer, count: int) -> bool:

@@ -45,7 +45,8 @@ async def until(condition: Any, what: str, within: float = WAIT_S) -> Any:
 class ModelServer:
     """A copy: answers with what it was asked.
 
-    `/slow` takes 2 s, `/ms/N` N ms, `/stream` sends ten parts in 1 s, `/fail` is a 500, `/cut` breaks the connection.
+    `/slow` takes 2 s, `/ms/N` N ms, `/stream` sends ten parts in 1 s, `/fail` is a 500, `/cut` breaks the
+    connection, `/half` does so in the middle of its answer.
     """
 
     def __init__(self, name: str, version: str) -> None:
@@ -111,6 +112,10 @@ class ModelServer:
         body = await _body(reader, headers)
         if path == "/cut":
             writer.transport.abort()
+            return False
+        if path == "/half":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100\r\n\r\nhalf")
+            await writer.drain()
             return False
         if path == "/stream":
             writer.write(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")

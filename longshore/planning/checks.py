@@ -101,7 +101,8 @@ def measure(check: Check, evidence: Evidence) -> Measurement:
     except WindowError as error:
         return could_not_measure(check, str(error), evidence.now)
     if isinstance(chosen, str):
-        outcome = Outcome.INCONCLUSIVE if evidence.bake_ended else Outcome.NOT_YET
+        over = evidence.bake_ended and not _unread(check, evidence)
+        outcome = Outcome.INCONCLUSIVE if over else Outcome.NOT_YET
         return Measurement(check=check.name, outcome=outcome, at=evidence.now, message=chosen)
     new, old = chosen
     value = metric.value(new)
@@ -284,6 +285,12 @@ def _chosen(check: Check, evidence: Evidence, samples: Callable[[Window], int]) 
             return window, same_time[window.start, window.end]
     earlier = next((w for w in _earlier(evidence, check.interval) if samples(w) >= enough), None)
     return (new, earlier) if earlier else f"fewer than {enough} requests of the old version to compare with"
+
+
+def _unread(check: Check, evidence: Evidence) -> bool:
+    """Whether there was time for a window, but nobody to read one: its worker was away. That is no lack of requests."""
+    long_enough = (evidence.now - evidence.not_before).total_seconds() >= check.interval
+    return long_enough and not spans(readings(evidence.new, evidence.not_before), check.interval)
 
 
 def _earlier(evidence: Evidence, interval: float) -> list[Window]:

@@ -54,7 +54,10 @@ def load(requests: int, errors: int = 0, ms: float = 100, *, seconds: float = 5,
 
 def evidence(new: list[Sample], old: list[Sample] | None = None, **more: Any) -> Evidence:
     return Evidence(
-        new=tuple(new), old=tuple(old or ()), not_before=T0, now=T0 + timedelta(seconds=6), **{"before": (), **more}
+        new=tuple(new),
+        old=tuple(old or ()),
+        not_before=T0,
+        **{"before": (), "now": T0 + timedelta(seconds=6), **more},
     )
 
 
@@ -67,6 +70,20 @@ def evidence(new: list[Sample], old: list[Sample] | None = None, **more: Any) ->
         pytest.param(ERRORS, evidence(load(49, 49)), "notYet", None, id="too few requests say nothing yet"),
         pytest.param(
             ERRORS, evidence(load(49, 49), bake_ended=True), "inconclusive", None, id="too few at the end never tell"
+        ),
+        pytest.param(
+            ERRORS,
+            evidence(load(0)[:1], bake_ended=True),
+            "notYet",
+            None,
+            id="a bake that nobody was there to measure is no lack of requests",
+        ),
+        pytest.param(
+            ERRORS,
+            evidence(load(0)[:1], bake_ended=True, now=T0 + timedelta(seconds=4)),
+            "inconclusive",
+            None,
+            id="a bake too short for any window never tells",
         ),
         pytest.param(ERRORS, evidence(load(99, 99, seconds=3)), "notYet", None, id="too short says nothing yet"),
         pytest.param(ERRORS, evidence(load(99, 99, since=-3)), "notYet", None, id="nothing before the shift counts"),

@@ -6,7 +6,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSear
 with workflow.unsafe.imports_passed_through():
     from longshore.planning.deployment import DeploymentState
     from longshore.planning.operation import Decision, OperationOrder
-    from longshore.planning.words import BatchProgress, CheckProgress, OperationKind, Phase
+    from longshore.planning.words import BatchProgress, CheckProgress, OperationKind, Phase, Progress
 
 DEPLOYMENT = SearchAttributeKey.for_keyword("LongshoreDeployment")
 MODEL = SearchAttributeKey.for_keyword("LongshoreModel")
@@ -44,7 +44,7 @@ def summary(order: OperationOrder) -> str:
     return f"{where}: {acts.get(order.kind, move)}, asked by {order.actor}"
 
 
-def ladder(order: OperationOrder, decision: Decision) -> str:
+def ladder(decision: Decision) -> str:
     """The operation as it stands, in Markdown. Columns are a code block: the UI draws tables without any gaps."""
     progress = decision.progress
     lines = [f"**{decision.phase.value}**" + (f" · {decision.reason}" if decision.reason else "")]
@@ -52,9 +52,7 @@ def ladder(order: OperationOrder, decision: Decision) -> str:
         lines += ["", decision.message]
     drawn = [
         *_drawn("batches", [_batch(batch) for batch in progress.batches]),
-        *_drawn(
-            "ready", [f"version {v}  {progress.ready.get(v, 0)} of {n}" for v, n in sorted(progress.copies.items())]
-        ),
+        *_drawn("copies", [_ready(version, progress) for version in sorted(progress.copies)]),
         *_drawn("traffic", [f"version {v}  {_bar(share)} {share}%" for v, share in sorted(progress.traffic.items())]),
         *_drawn("checks", [_check(check) for check in progress.checks]),
     ]
@@ -87,6 +85,10 @@ def _drawn(title: str, lines: list[str]) -> list[str]:
 def _batch(batch: BatchProgress) -> str:
     size = f"+{batch.add} -{batch.remove}" if batch.remove else f"+{batch.add}"
     return f"{MARKS.get(batch.state, '●')} {batch.number}  {size}  to {batch.weight:>3}%  {batch.state}"
+
+
+def _ready(version: str, progress: Progress) -> str:
+    return f"version {version}  {progress.ready.get(version, 0)} of {progress.copies[version]} ready"
 
 
 def _bar(share: int) -> str:

@@ -137,7 +137,7 @@ class Operation(Generic[S]):
         if self._told is None or told[0] != self._told[0]:
             workflow.upsert_search_attributes([details.PHASE.value_set(decision.phase.value)])
         self._told = told
-        workflow.set_current_details(details.ladder(self._order, decision))
+        workflow.set_current_details(details.ladder(decision))
         self._records += 1
         await self._finish(
             workflow.execute_local_activity(

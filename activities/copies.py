@@ -1,10 +1,5 @@
 """Activities beside a target: bring copies to a level, read them, ask them."""
 
-import asyncio
-import contextlib
-from collections.abc import Awaitable
-from typing import TypeVar
-
 from temporalio import activity
 
 from activities.failures import as_failures
@@ -26,9 +21,6 @@ from longshore.store.store import Store
 
 SMOKE_TIMEOUT = 30.0
 """Seconds for the answer to a smoke request: the first one may load weights."""
-HEARTBEAT = 10.0
-
-T = TypeVar("T")
 
 
 class CopyActivities:
@@ -44,7 +36,7 @@ class CopyActivities:
     async def verify(self, asked: VersionInput) -> None:
         """Check that the artifact is there, is the one that was pinned, and that its server can be started."""
         spec = await self._spec(asked.model, asked.version)
-        await _beating(self._backend.verify(asked.model, asked.version, spec))
+        await self._backend.verify(asked.model, asked.version, spec)
 
     @activity.defn(name="ensure_copies")
     @as_failures
@@ -108,20 +100,3 @@ class CopyActivities:
 
 def _ready(observation: Observation, version: str) -> tuple[Copy, ...]:
     return tuple(copy for copy in observation.copies if copy.version == version and copy.state is CopyState.READY)
-
-
-async def _beating(work: Awaitable[T]) -> T:
-    """Await work that may take long, telling Temporal that it lives."""
-
-    async def beat() -> None:
-        while True:
-            activity.heartbeat()
-            await asyncio.sleep(HEARTBEAT)
-
-    task = asyncio.create_task(beat())
-    try:
-        return await work
-    finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task

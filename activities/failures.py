@@ -6,6 +6,7 @@ from typing import ParamSpec, TypeVar
 
 from temporalio.exceptions import ApplicationError
 
+from activities.beating import beating
 from longshore.backends.port import BackendError
 from longshore.planning.fence import FenceRefusedError
 
@@ -14,12 +15,12 @@ R = TypeVar("R")
 
 
 def as_failures(function: Callable[P, Awaitable[R]]) -> Callable[P, Awaitable[R]]:
-    """Turn the typed errors of backends and fences into failures with a reason and without a traceback."""
+    """Give signs of life, and turn the typed errors of backends and fences into failures with a reason."""
 
     @wraps(function)
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return await function(*args, **kwargs)
+            return await beating(function(*args, **kwargs))
         except BackendError as error:
             raise ApplicationError(error.message, type=error.reason, non_retryable=not error.retryable) from None
         except FenceRefusedError as error:

@@ -20,7 +20,12 @@ RETRY = RetryPolicy(
 VERIFY = timedelta(hours=2)
 """Hashing a large artifact: 500 GiB at 100 MB/s takes an hour and a half."""
 
-VERIFY_HEARTBEAT = timedelta(seconds=30)
+LOST = timedelta(seconds=5)
+"""An activity that gave no sign of life for so long was its worker's last: a rollout whose worker was killed goes on
+after this, and not only after `CALL` or `VERIFY`."""
+
+BEAT = timedelta(seconds=1.5)
+"""Between two signs of life."""
 
 RECORD = timedelta(seconds=20)
 """One attempt to write what happened. It is tried for ever: an operation whose story is lost must not go on."""

@@ -4,6 +4,7 @@ from datetime import datetime
 
 from temporalio import activity
 
+from activities.failures import as_failures
 from activities.inputs import SayingInput, StepInput
 from longshore.planning.deployment import DeploymentState, Revision
 from longshore.planning.operation import OperationOrder, VersionFacts
@@ -68,6 +69,7 @@ class RecordActivities:
         )
 
     @activity.defn(name="reserve_room")
+    @as_failures
     async def reserve(self, request: ReservationRequest) -> Grant:
         """Hold room on a target for copies that will start, first come first served."""
         return await self._store.reservations.reserve(request)

@@ -18,7 +18,7 @@ with workflow.unsafe.imports_passed_through():
         VersionInput,
         WithdrawInput,
     )
-    from activities.limits import CALL, PATIENCE, RETRY, VERIFY, VERIFY_HEARTBEAT
+    from activities.limits import CALL, LOST, PATIENCE, RETRY, VERIFY
     from longshore.messages import TASK_QUEUE, target_queue
     from longshore.planning.fence import Fence
     from longshore.planning.observed import Observation
@@ -84,7 +84,7 @@ class Hands:
             task_queue=target_queue(order.target),
             start_to_close_timeout=VERIFY,
             schedule_to_close_timeout=VERIFY,
-            heartbeat_timeout=VERIFY_HEARTBEAT,
+            heartbeat_timeout=LOST,
             retry_policy=RETRY,
             summary=f"verify {order.model} {order.new.version}",
         )
@@ -175,6 +175,7 @@ class Hands:
             task_queue=queue,
             start_to_close_timeout=CALL,
             schedule_to_close_timeout=PATIENCE,
+            heartbeat_timeout=LOST,
             retry_policy=RETRY,
             summary=summary,
         )

@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 _PANELS: dict[str, dict[str, Callable[..., int]]] = {
-    "The embedded stack": {"up": stack.up, "down": stack.down, "doctor": stack.doctor},
+    "The embedded stack": {"up": stack.up, "down": stack.down, "demo": stack.demo, "doctor": stack.doctor},
     "Desired state": {
         "apply": declare.apply,
         "diff": declare.diff,

@@ -157,6 +157,7 @@ _OWNED = (
     "postgres",
     "envoy",
     "agent",
+    "demo",
     "temporal.db*",
     "ports.json",
     "admin.key",

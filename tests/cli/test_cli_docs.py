@@ -21,7 +21,9 @@ def _load() -> ModuleType:
 
 GENERATE = _load()
 COMMANDS: dict[str, Any] = dict(GENERATE.commands())
-VERBS = "up down doctor apply diff delete validate schema get describe events ledger logs traffic scale open version"
+VERBS = (
+    "up down demo doctor apply diff delete validate schema get describe events ledger logs traffic scale open version"
+)
 ROLLOUT_VERBS = "status watch history pause resume promote abort undo retry"
 
 

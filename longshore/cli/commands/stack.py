@@ -69,3 +69,33 @@ def doctor(
     else:
         typer.echo(document(report.as_json(), output), nl=False)
     return REACHED if report.ok else ERROR
+
+
+def demo(
+    output: Annotated[
+        Literal["table", "json"], typer.Option("--output", "-o", help="How the summary is written to stdout.")
+    ] = "table",
+) -> int:
+    """See it all in two minutes: a model goes live, is updated, and a bad version is caught and rolled back.
+
+    The story goes to stderr as it happens. The stack is left up. Exit 0 only if all of it was observed.
+    """
+    from longshore.demo.narrator import Narrator
+    from longshore.demo.story import run
+    from longshore.settings import Settings
+    from longshore.stack.errors import StackError
+
+    try:
+        report = run(Settings.from_environment(), Narrator())
+    except StackError as error:
+        raise Stop(str(error)) from error
+    if output == "json":
+        typer.echo(document(report.as_json(), output), nl=False)
+    else:
+        from longshore.demo.summary import print_summary
+
+        print_summary(report)
+    missing = list(report.missing())
+    for line in missing:
+        say(f"not observed: {line}")
+    return ERROR if missing else REACHED

@@ -48,14 +48,10 @@ class Meter:
             return str(error)
         await self._store.traffic.append_samples(asked.operation, asked.batch, taken)
         samples = await self._store.traffic.samples(asked.operation, asked.batch)
-        return Evidence(
-            new=_of(samples, asked.new, since=asked.not_before),
-            old=_of(samples, asked.old, since=asked.not_before),
-            before=_of(samples, asked.old, until=asked.not_before),
-            not_before=asked.not_before,
-            now=self._clock(),
-            bake_ended=asked.bake_ended,
-        )
+        earlier: list[Sample] = []
+        if any(check.compare for check in asked.checks):
+            earlier = await self._store.traffic.samples(asked.operation, asked.batch - 1)
+        return evidence_of(asked, samples, earlier, self._clock())
 
     async def _golden(self, check: Check, backend: Backend, copies: tuple[Copy, ...]) -> Measurement:
         if check.source is None:
@@ -68,11 +64,21 @@ class Meter:
         return measure_golden(check, right, len(requests), self._clock())
 
 
-def _of(
-    samples: list[Sample], version: str | None, *, since: datetime | None = None, until: datetime | None = None
-) -> tuple[Sample, ...]:
-    return tuple(
-        sample
-        for sample in samples
-        if sample.version == version and (since is None or sample.at >= since) and (until is None or sample.at < until)
+def evidence_of(asked: MeasureInput, samples: list[Sample], earlier: list[Sample], now: datetime) -> Evidence:
+    """What the readings of a batch, and of the batch before it, say of the versions.
+
+    The old version's last window before the shift ends at the first reading of the bake: the weight went live just
+    before it, so what the old version answered until then it answered under its old share. It begins in the batch
+    before, or where this one began: the start of a copy may be shorter than a window.
+    """
+    since = asked.not_before
+    baking = [sample.at for sample in samples if sample.at >= since]
+    shifted = min(baking, default=since)
+    return Evidence(
+        new=tuple(sample for sample in samples if sample.version == asked.new and sample.at >= since),
+        old=tuple(sample for sample in samples if sample.version == asked.old and sample.at >= since),
+        before=tuple(one for one in (*earlier, *samples) if one.version == asked.old and one.at <= shifted),
+        not_before=since,
+        now=now,
+        bake_ended=asked.bake_ended,
     )

@@ -8,8 +8,8 @@ from typing import Any, Final
 import httpx
 
 from longshore.traffic.addresses import joined
+from longshore.traffic.listener import CUT_ANSWERS
 from longshore.traffic.port import TrafficError
-from longshore.traffic.resources import CUT_ANSWERS
 
 READ_TIMEOUT_S: Final = 5.0
 

@@ -9,7 +9,8 @@ import structlog
 
 from longshore.planning.route import RefusedRoute
 from longshore.traffic.conversation import Conversation, RefusedError
-from longshore.traffic.resources import Resources, route_configuration
+from longshore.traffic.resources import Resources
+from longshore.traffic.routes import route_configuration
 from longshore.traffic.sequence import Kind, Step, Told, steps, told
 from longshore.traffic.world import World
 

@@ -13,7 +13,8 @@ from longshore.planning.route import Gateway, Route, required
 from longshore.traffic.admin import Admin
 from longshore.traffic.bootstrap import FLUSH_INTERVAL_S
 from longshore.traffic.port import RouteStatus, RouteStore, TrafficError
-from longshore.traffic.resources import check_route, cluster_name
+from longshore.traffic.resources import check_route
+from longshore.traffic.routes import cluster_name
 
 STATUS_POLL_S: Final = 0.5
 """How long a lost notice of an ack is waited for."""

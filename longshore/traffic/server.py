@@ -19,9 +19,9 @@ from longshore.traffic.addresses import joined, split_address
 from longshore.traffic.bootstrap import ADMIN_KEY, LISTEN_KEY
 from longshore.traffic.conversation import Conversation, RefusedError, SilentGatewayError
 from longshore.traffic.gateway import Gateway
+from longshore.traffic.listener import listener
 from longshore.traffic.port import RouteStore
 from longshore.traffic.reporter import Reporter
-from longshore.traffic.resources import listener
 from longshore.traffic.world import Follower
 
 STOP_S: Final = 5.0

@@ -13,7 +13,8 @@ from traffic_rig import ENVOY
 from longshore.planning.observed import Copy, CopyState
 from longshore.planning.route import Route, RouteSnapshot
 from longshore.traffic.bootstrap import LATENCY_BOUNDS_MS, bootstrap
-from longshore.traffic.resources import InvalidRouteError, check_route, resources, route_configuration
+from longshore.traffic.resources import InvalidRouteError, check_route, resources
+from longshore.traffic.routes import route_configuration
 from longshore.traffic.world import world
 
 

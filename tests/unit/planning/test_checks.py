@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longshore.planning.checks import (
@@ -242,6 +242,7 @@ def test_p_values_are_those_of_the_tables() -> None:
 sizes = st.integers(50, 2000)
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 50), st.integers(0, 50), st.floats(0, 2))
 def test_one_more_error_is_never_less_suspicious(
     new: int, old: int, errors: int, baseline: int, allowed: float
@@ -251,6 +252,7 @@ def test_one_more_error_is_never_less_suspicious(
     assert 0 <= more <= one + 1e-12 <= 1 + 1e-9
 
 
+@settings(deadline=None)
 @given(sizes, sizes, st.integers(0, 49), st.integers(0, 49), st.sampled_from([0.5, 0.9, 0.99]))
 def test_one_more_slow_request_is_never_less_suspicious(
     new: int, old: int, slow: int, baseline: int, quantile: float
@@ -260,6 +262,7 @@ def test_one_more_slow_request_is_never_less_suspicious(
     assert 0 <= more <= one + 1e-12 <= 1 + 1e-9
 
 
+@settings(deadline=None)
 @given(sizes, st.integers(0, 50))
 def test_the_same_window_is_never_worse_than_itself(requests: int, bad: int) -> None:
     same = window(requests, bad, bad)

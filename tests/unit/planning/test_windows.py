@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from longshore.planning.observed import Sample
@@ -134,6 +134,7 @@ def histogram(per_bucket: list[int]) -> tuple[tuple[float, int], ...]:
     return tuple((float(2**i), sum(per_bucket[: i + 1])) for i in range(len(per_bucket)))
 
 
+@settings(deadline=None)
 @given(counts.filter(any), st.floats(0, 1))
 def test_a_percentile_lies_in_the_bucket_that_holds_its_rank(per_bucket: list[int], quantile: float) -> None:
     latency = histogram(per_bucket)
@@ -144,6 +145,7 @@ def test_a_percentile_lies_in_the_bucket_that_holds_its_rank(per_bucket: list[in
     assert 0 <= value <= latency[-1][0]
 
 
+@settings(deadline=None)
 @given(counts.filter(any), st.floats(0, 1), st.floats(0, 1))
 def test_percentiles_grow_with_the_quantile(per_bucket: list[int], one: float, other: float) -> None:
     latency = histogram(per_bucket)
@@ -154,6 +156,7 @@ def test_percentiles_grow_with_the_quantile(per_bucket: list[int], one: float, o
 steps = st.lists(st.tuples(st.integers(0, 40), st.integers(0, 40)), min_size=2, max_size=12)
 
 
+@settings(deadline=None)
 @given(steps)
 def test_two_gateways_measure_what_one_would(shares: list[tuple[int, int]]) -> None:
     split, whole = [], []
@@ -165,6 +168,7 @@ def test_two_gateways_measure_what_one_would(shares: list[tuple[int, int]]) -> N
     assert spans(readings(split), 1) == spans(readings(whole), 1)
 
 
+@settings(deadline=None)
 @given(steps)
 def test_a_longer_window_never_holds_less(shares: list[tuple[int, int]]) -> None:
     cumulative = [sum(one for one, _ in shares[: i + 1]) for i in range(len(shares))]
@@ -173,6 +177,7 @@ def test_a_longer_window_never_holds_less(shares: list[tuple[int, int]]) -> None
     assert requests == sorted(requests)
 
 
+@settings(deadline=None)
 @given(steps, st.integers(1, 100), st.integers(1, 5))
 def test_pruning_changes_no_window_that_a_check_would_choose(
     shares: list[tuple[int, int]], enough: int, interval: int

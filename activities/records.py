@@ -9,7 +9,7 @@ from activities.inputs import SayingInput, StepInput
 from longshore.planning.deployment import DeploymentState, Revision
 from longshore.planning.operation import OperationOrder, VersionFacts
 from longshore.planning.room import Grant, ReservationRequest
-from longshore.planning.words import OperationKind
+from longshore.planning.words import OperationKind, Phase
 from longshore.store.records import DeploymentRecord, DeploymentRow, LedgerChange, OperationRow, Record, RevisionRow
 from longshore.store.store import Store
 
@@ -96,6 +96,7 @@ class RecordActivities:
             operations=last.number if last else 0,
             sequence=row.sequence,
             retired=row.retired,
+            off_scale=last is not None and last.kind is OperationKind.SCALE and last.phase is Phase.FAILED,
         )
 
     async def _revision(self, row: RevisionRow) -> Revision:

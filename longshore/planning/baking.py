@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from longshore.planning.checks import CheckCounters, Measurement, Outcome, Verdict, judge, may_end_bake, progress
+from longshore.planning.checks import CheckCounters, Measurement, Outcome, Verdict, judge, may_end_bake
 from longshore.planning.operation import Measure
-from longshore.planning.rollout_state import Bake, PauseReason, RolloutState
-from longshore.planning.turn import Turn
-from longshore.planning.words import CheckProgress, EventType
+from longshore.planning.rollout_state import Bake, PauseReason
+from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.words import EventType
 from longshore.spec.deployment import Check
 
 EVENTS = {
@@ -17,7 +17,7 @@ EVENTS = {
 }
 
 
-def begin(turn: Turn[RolloutState], since: datetime) -> Bake:
+def begin(turn: RolloutTurn, since: datetime) -> Bake:
     """A bake whose windows begin at `since`; counters start anew."""
     return Bake(
         since=since,
@@ -26,12 +26,12 @@ def begin(turn: Turn[RolloutState], since: datetime) -> Bake:
     )
 
 
-def checks(turn: Turn[RolloutState]) -> tuple[Check, ...]:
+def checks(turn: RolloutTurn) -> tuple[Check, ...]:
     """The checks that this rollout still asks."""
     return () if turn.state.skip else turn.order.spec.rollout.checks
 
 
-def count(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Verdict]:
+def count(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Verdict]:
     """Take in what was just measured. The verdict is the gravest of the checks'."""
     gravest = Verdict(action="go_on")
     counters, latest = dict(bake.counters), dict(bake.latest)
@@ -52,7 +52,7 @@ def count(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Verdict]:
     return bake.model_copy(update={"counters": counters, "latest": latest}), gravest
 
 
-def say(turn: Turn[RolloutState], check: Check, measurement: Measurement) -> None:
+def say(turn: RolloutTurn, check: Check, measurement: Measurement) -> None:
     """An event for one measurement, with its numbers."""
     evidence = measurement.model_dump(
         mode="json", include={"value", "baseline", "samples", "p_value", "window_start", "window_end"}
@@ -72,7 +72,7 @@ def say(turn: Turn[RolloutState], check: Check, measurement: Measurement) -> Non
     )
 
 
-def say_passed(turn: Turn[RolloutState], bake: Bake) -> None:
+def say_passed(turn: RolloutTurn, bake: Bake) -> None:
     """An event for every check that let the batch go on."""
     for check in checks(turn):
         measurement = bake.latest.get(check.name)
@@ -80,7 +80,7 @@ def say_passed(turn: Turn[RolloutState], bake: Bake) -> None:
             say(turn, check, measurement)
 
 
-def due_now(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Measure | None]:
+def due_now(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Measure | None]:
     """One measurement of all the checks whose instant has come; None when there is none."""
     names = tuple(check.name for check in checks(turn) if bake.due[check.name] <= turn.now)
     if not names:
@@ -88,12 +88,12 @@ def due_now(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Measure | None]
     return _measured(turn, bake, names, over=False)
 
 
-def last_call(turn: Turn[RolloutState], bake: Bake) -> tuple[Bake, Measure]:
+def last_call(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Measure]:
     """The measurement of all checks at the end of the bake."""
     return _measured(turn, bake, tuple(check.name for check in checks(turn)), over=True)
 
 
-def _measured(turn: Turn[RolloutState], bake: Bake, names: tuple[str, ...], *, over: bool) -> tuple[Bake, Measure]:
+def _measured(turn: RolloutTurn, bake: Bake, names: tuple[str, ...], *, over: bool) -> tuple[Bake, Measure]:
     due = dict(bake.due)
     for check in checks(turn):
         while due[check.name] <= turn.now:
@@ -102,7 +102,7 @@ def _measured(turn: Turn[RolloutState], bake: Bake, names: tuple[str, ...], *, o
     return bake.model_copy(update={"due": due, "last_call": over}), measure
 
 
-def unfinished(turn: Turn[RolloutState], bake: Bake) -> bool:
+def unfinished(turn: RolloutTurn, bake: Bake) -> bool:
     """Whether a check still has to be measured before the bake may end: an error never promotes."""
     return any(
         check.name not in bake.latest or not may_end_bake(check, bake.latest[check.name]) for check in checks(turn)
@@ -118,12 +118,6 @@ def next_instant(bake: Bake, *, paused: bool) -> datetime | None:
 def pause_reason(verdict: Verdict) -> PauseReason:
     """The pause a verdict asks for."""
     return PauseReason.ERROR if verdict.reason == "CheckError" else PauseReason.INCONCLUSIVE
-
-
-def watched(turn: Turn[RolloutState]) -> tuple[CheckProgress, ...]:
-    """The checks as people watch them."""
-    latest = turn.state.bake.latest if turn.state.bake else turn.state.measured
-    return tuple(progress(check, latest.get(check.name)) for check in turn.order.spec.rollout.checks)
 
 
 def _gravity(verdict: Verdict) -> int:

@@ -3,44 +3,54 @@
 from longshore.planning import baking
 from longshore.planning.operation import Command
 from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_state import Pause, PauseReason, RolloutState, Stage
-from longshore.planning.turn import Turn
+from longshore.planning.rollout_state import Pause, PauseReason, Stage
+from longshore.planning.rollout_turn import RolloutTurn
 from longshore.planning.words import EventType, Phase
 
 
-def obey(turn: Turn[RolloutState]) -> None:
+def obey(turn: RolloutTurn) -> None:
     """Take in the commands that came, in their order."""
     for command in turn.facts.commands:
+        if turn.state.stage is Stage.RETIRED:
+            turn.refuse(command, "Retiring", f"is being retired and cannot {command.verb}")
+            continue
         {"pause": _pause, "resume": _resume, "promote": _promote, "abort": _abort, "retire": _retire}[command.verb](
             turn, command
         )
 
 
-def pause(turn: Turn[RolloutState], reason: PauseReason, message: str, actor: str | None = None) -> None:
+def pause(turn: RolloutTurn, reason: PauseReason, message: str, actor: str | None = None) -> None:
     """Stand still: what is starting or draining finishes, and nothing new begins."""
     turn.become(pause=Pause(reason=reason, since=turn.now))
     turn.emit(EventType.ROLLOUT_PAUSED, message, actor=actor, batch=turn.state.batch or None, reason=reason.value)
     turn.say(Phase.PAUSED, reason.value, message)
 
 
-def go_on(turn: Turn[RolloutState]) -> None:
+def ask(turn: RolloutTurn, message: str) -> str:
+    """What a check's pause says: what was measured, and what a person can do."""
+    name = turn.order.deployment
+    return f"{message}; longshore rollout resume {name} bakes again, promote {name} goes on, abort {name} returns"
+
+
+def go_on(turn: RolloutTurn) -> None:
     """End the pause: the bake and the deadline take up where they stopped."""
     state = turn.state
     if state.pause is None:
         return
-    stood = turn.now - state.pause.since
-    bake = state.bake
+    paused, bake = state.pause, state.bake
     if bake is not None:
-        if state.pause.reason is PauseReason.BY_USER:
-            bake = bake.model_copy(update={"ends": bake.ends + stood, "last_call": False})
+        if paused.reason is PauseReason.BY_USER:
+            stood = turn.now - max(paused.since, bake.since)
+            recover_by = bake.recover_by and bake.recover_by + stood
+            bake = bake.model_copy(update={"ends": bake.ends + stood, "recover_by": recover_by, "last_call": False})
         else:
             bake = baking.begin(turn, turn.now)
-    ready_by = state.ready_by + stood if state.ready_by else None
+    ready_by = state.ready_by and state.ready_by + (turn.now - paused.since)
     turn.become(pause=None, bake=bake, ready_by=ready_by)
     turn.say(Phase.PROGRESSING if state.batch else Phase.PENDING)
 
 
-def _pause(turn: Turn[RolloutState], command: Command) -> None:
+def _pause(turn: RolloutTurn, command: Command) -> None:
     if turn.state.way_back:
         turn.refuse(command, "RollingBack", "a rollback cannot be paused: it ends by itself")
     elif turn.state.pause:
@@ -51,7 +61,7 @@ def _pause(turn: Turn[RolloutState], command: Command) -> None:
         turn.answer(command, "paused")
 
 
-def _resume(turn: Turn[RolloutState], command: Command) -> None:
+def _resume(turn: RolloutTurn, command: Command) -> None:
     if turn.state.pause is None:
         turn.refuse(command, "NotPaused", "is not paused: there is nothing to resume")
         return
@@ -60,7 +70,7 @@ def _resume(turn: Turn[RolloutState], command: Command) -> None:
     turn.answer(command, "resumed")
 
 
-def _promote(turn: Turn[RolloutState], command: Command) -> None:
+def _promote(turn: RolloutTurn, command: Command) -> None:
     state = turn.state
     if state.way_back:
         turn.refuse(command, "RollingBack", "is rolling back: retry the revision once that is over")
@@ -73,14 +83,14 @@ def _promote(turn: Turn[RolloutState], command: Command) -> None:
         turn.emit(EventType.ROLLOUT_RESUMED, "promoted", actor=command.actor, batch=state.batch or None)
     if command.full:
         turn.become(skip=True)
-    if state.stage is Stage.BAKE:
-        turn.become(stage=Stage.DRAIN, bake=None, pending=())
-    elif state.stage is Stage.GOLDEN and state.pause:
+    if state.stage is Stage.BAKE and turn.state.bake:
+        turn.become(bake=turn.state.bake.model_copy(update={"promoted": True}), pending=())
+    elif state.stage is Stage.GOLDEN and state.pause and state.pause.reason is not PauseReason.BY_USER:
         turn.become(stage=Stage.SHIFT, bake=None, pending=())
     turn.answer(command, "promoted to the end" if command.full else "promoted")
 
 
-def _abort(turn: Turn[RolloutState], command: Command) -> None:
+def _abort(turn: RolloutTurn, command: Command) -> None:
     if turn.state.way_back:
         turn.refuse(command, "RollingBack", "is rolling back already")
         return
@@ -88,6 +98,6 @@ def _abort(turn: Turn[RolloutState], command: Command) -> None:
     turn.answer(command, "aborting: traffic returns to the stable version")
 
 
-def _retire(turn: Turn[RolloutState], command: Command) -> None:
+def _retire(turn: RolloutTurn, command: Command) -> None:
     turn.become(stage=Stage.RETIRED, pending=())
     turn.answer(command, "ended without restoring: the deployment is being retired")

@@ -66,6 +66,8 @@ class DeploymentState(Value):
     """Grows with every row that is written."""
     signals: int = 0
     retired: bool = False
+    off_scale: bool = False
+    """Whether the last scale did not come to its number: the same number may be asked for again."""
     answered: tuple[Answered, ...] = ()
 
     def revision(self, number: int | None) -> Revision | None:
@@ -111,7 +113,7 @@ def decide_apply(state: DeploymentState, request: ApplyRequest) -> Accepted | Re
     if stable and not state.retired and spec.version == stable.version:
         return _apply_to_stable(state, request, stable)
     held = _held(state, spec.version)
-    if held and _same(held.spec, spec):
+    if held and not state.retired and _same(held.spec, spec):
         message = (
             f"revision {held.number} is held ({held.reason or held.phase.value}) and is not applied again by itself: "
             f"longshore rollout retry {state.name}"
@@ -139,7 +141,7 @@ def decide_scale(state: DeploymentState, request: ScaleRequest) -> Accepted | Re
         return refusal
     if stable is None or state.spec is None:
         return _nothing_serves(state)
-    if request.copies == state.spec.copies:
+    if request.copies == state.spec.copies and not state.off_scale:
         return _unchanged(state, f"has {request.copies} copies already", None, stable.number)
     return _scale_to(state, stable, state.spec.model_copy(update={"copies": request.copies}), request.actor)
 
@@ -213,10 +215,16 @@ def decide_control(state: DeploymentState, verb: str) -> Refusal | None:
 def settle(state: DeploymentState, order: OperationOrder, result: OperationResult) -> DeploymentState:
     """The state after an operation ended."""
     changes: dict[str, object] = {"operation": None}
+    succeeded = result.phase is Phase.SUCCEEDED
     if order.kind is OperationKind.RETIRE:
-        changes["retired"] = result.phase is Phase.SUCCEEDED
-    elif order.kind is not OperationKind.SCALE:
-        succeeded = result.phase is Phase.SUCCEEDED
+        changes["retired"] = succeeded
+    elif order.kind is OperationKind.SCALE:
+        changes["off_scale"] = not succeeded and result.copies is None
+        if result.copies is not None and state.spec is not None and state.stable_revision is not None:
+            back = state.spec.model_copy(update={"copies": result.copies})
+            revision = state.stable_revision.model_copy(update={"spec": back})
+            return _with_revision(state, revision).model_copy(update={**changes, "spec": back})
+    else:
         changes["revisions"] = tuple(
             revision.model_copy(
                 update={
@@ -230,14 +238,14 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
             for revision in state.revisions
         )
         if succeeded:
-            changes |= {"stable": order.revision, "spec": order.spec}
+            changes |= {"stable": order.revision, "spec": order.spec, "off_scale": False}
     return state.model_copy(update=changes)
 
 
 def _apply_to_stable(state: DeploymentState, request: ApplyRequest, stable: Revision) -> Accepted:
     """Copies, labels and policy change the current revision."""
     labelled = state.model_copy(update={"labels": request.labels})
-    if state.spec is None or request.spec.copies != state.spec.copies:
+    if state.spec is None or request.spec.copies != state.spec.copies or state.off_scale:
         return _scale_to(labelled, stable, request.spec, request.actor)
     if _same(state.spec, request.spec) and state.labels == request.labels:
         return _unchanged(state, "is just that", None, stable.number)
@@ -252,7 +260,7 @@ def _apply_to_stable(state: DeploymentState, request: ApplyRequest, stable: Revi
 def _scale_to(state: DeploymentState, stable: Revision, spec: DeploymentSpec, actor: str) -> Accepted:
     current = stable.model_copy(update={"spec": spec})
     changed = _with_revision(state, current).model_copy(update={"spec": spec})
-    return _start(changed, OperationKind.SCALE, actor, current, old=current)
+    return _start(changed, OperationKind.SCALE, actor, current, old=stable)
 
 
 def _roll_to(state: DeploymentState, revision: Revision, actor: str, *, undo: bool) -> Accepted:
@@ -286,6 +294,7 @@ def _start(
         new=revision.facts,
         old=old.facts if old else None,
         old_revision=old.number if old else None,
+        old_copies=old.spec.copies if old else None,
         versions=tuple(sorted({known.version for known in state.revisions})),
     )
     started = state.model_copy(

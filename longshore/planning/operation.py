@@ -45,10 +45,17 @@ class OperationOrder(Value):
     """The version that shall serve in the end."""
     old: VersionFacts | None = None
     old_revision: int | None = None
+    old_copies: int | None = None
+    """Copies that were desired before it; what a way back restores. None: as many as now."""
     versions: tuple[str, ...] = ()
     """retire: every version that may have copies."""
     state: dict[str, Any] | None = None
     """The operation's state when it continues as new."""
+
+    @property
+    def copies_before(self) -> int:
+        """Copies that a way back restores."""
+        return self.spec.copies if self.old_copies is None else self.old_copies
 
 
 class OperationResult(Value):
@@ -57,6 +64,8 @@ class OperationResult(Value):
     phase: Phase
     reason: str | None = None
     message: str | None = None
+    copies: int | None = None
+    """Copies desired from now on, where it went back to another number than it was ordered."""
 
 
 # -- actions: each is one activity ---------------------------------------------------------------------------------
@@ -130,7 +139,6 @@ class Measure(Value):
     batch: int
     not_before: datetime
     bake_ended: bool
-    golden_only: bool = False
 
 
 Action = Annotated[
@@ -244,6 +252,13 @@ class Draining(Value):
     """They are ended by then, whether their requests are done or not."""
 
 
+class Hindrance(Value):
+    """What holds an operation up for the moment: told in place of its reason until an action succeeds again."""
+
+    reason: str | None
+    message: str | None
+
+
 class State(Value):
     """What any operation remembers from one decision to the next."""
 
@@ -261,8 +276,7 @@ class State(Value):
     draining: Draining | None = None
     asked: bool = False
     """Whether the present stage's action was carried out; begins anew with every stage."""
-    troubled: bool = False
-    """Whether the present reason tells of an action that could not be carried out."""
+    hindrance: Hindrance | None = None
     pending: tuple[Action, ...] = ()
     """The actions of the last decision, to be asked again when one could not be carried out."""
 

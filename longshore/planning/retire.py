@@ -24,7 +24,7 @@ def advance(order: OperationOrder, state: RetireState, facts: Facts) -> Decision
     for command in facts.commands:
         turn.refuse(command, "Retiring", f"is being retired and cannot {command.verb}")
     if facts.trouble and not facts.trouble.retryable:
-        return turn.end(Phase.FAILED, facts.trouble.reason, facts.trouble.message)
+        return turn.fail(facts.trouble.reason, facts.trouble.message)
     if decision := turn.owed():
         return decision
     turn.say(Phase.PROGRESSING)

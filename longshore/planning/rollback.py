@@ -1,33 +1,39 @@
 """The way back: the old version gets its share and its copies again, safely for capacity (DESIGN, rule 4)."""
 
-import math
 from datetime import timedelta
+from typing import NamedTuple
 
+from longshore.planning.batches import copies_for, share
+from longshore.planning.observed import CopyState
 from longshore.planning.operation import Decision, Ensure, Reserve
-from longshore.planning.rollout_state import RolloutState, Stage, WayBack
+from longshore.planning.rollout_state import Stage, WayBack
+from longshore.planning.rollout_turn import RolloutTurn
 from longshore.planning.room import ReservationRequest
-from longshore.planning.turn import Turn
 from longshore.planning.words import EventType, Phase
 
 ROOM_POLL = timedelta(seconds=5)
 """Between two askings for room: it comes when another deployment shrinks, which is rare."""
 
 
-def turn_round(turn: Turn[RolloutState], phase: Phase, reason: str, message: str) -> None:
+EXITS_ALLOWED = 3
+"""Exits of one copy after which its batch has failed (rule 13)."""
+
+
+def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> None:
     """Begin the way back. `phase` is what its end will be called."""
-    state, copies = turn.state, turn.order.spec.copies
-    if state.batch:
-        turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch, reason=reason)
-        stage = Stage.RETURN if turn.order.old else Stage.UNROUTE
-    else:
-        stage = Stage.END
+    order, state = turn.order, turn.state
+    if state.step:
+        turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch or None, reason=reason)
+    way = Stage.RETURN if order.old else Stage.UNROUTE
+    peak = max(order.spec.copies, order.copies_before) + state.widest
     turn.become(
-        stage=stage,
-        way_back=WayBack(phase=phase, reason=reason, message=message, peak=copies + state.widest),
+        stage=way if state.step else Stage.END,
+        way_back=WayBack(phase=phase, reason=reason, message=message, peak=peak),
         pause=None,
         draining=None,
         pending=(),
         asked=False,
+        ready_by=None,
         ladder=tuple(
             step.model_copy(update={"state": "undone"}) if step.state != "waiting" else step for step in state.ladder
         ),
@@ -35,132 +41,182 @@ def turn_round(turn: Turn[RolloutState], phase: Phase, reason: str, message: str
     turn.say(Phase.ROLLING_BACK, reason, message)
 
 
-def old_share(copies: int, ready_old: int, ready_new: int, weight_new: int) -> int:
-    """The old version's weight on the way back: what its ready copies can carry, and never less than it has.
+def fail_if_broken(turn: RolloutTurn) -> bool:
+    """A copy of the new version that exited three times fails its batch before the deadline (rule 13)."""
+    for copy in turn.facts.copies(turn.new):
+        if copy.state is CopyState.FAILED or copy.restarts >= EXITS_ALLOWED:
+            failed = Phase.ROLLED_BACK if turn.order.old else Phase.FAILED
+            turn_round(turn, failed, copy.reason or "CopyFailed", f"copy {copy.id}: {copy.message or 'keeps exiting'}")
+            return True
+    return False
 
-    The new version keeps the rest only as long as it has ready copies to serve it.
+
+class Return(NamedTuple):
+    """Where a rollout stands when it turns round, or after a step of its way back."""
+
+    copies: int
+    """Desired copies of the new version."""
+    before: int
+    """Copies of the old version that are restored."""
+    peak: int
+    ready_old: int
+    serving_old: int
+    """Old copies that serve or are meant to."""
+    ready_new: int
+    weight_new: int
+    coming: int
+    """Old copies that shall be started next."""
+
+
+def step_back(at: Return) -> tuple[int, int]:
+    """The new version's next weight, and how many of its copies stay.
+
+    The old version gets what its ready copies can carry, never less than it has, and everything once no copy of the
+    new one serves. Copies of the new one stay for what it keeps, but leave room for the old ones that come next.
     """
-    if ready_new == 0 or weight_new == 0:
-        return 100
-    by_capacity = 100 if copies == 0 else min(100, round(100 * ready_old / copies))
-    return max(by_capacity, 100 - weight_new)
+    if at.weight_new == 0 or at.ready_new == 0:
+        return 0, 0
+    carried = share(at.ready_old, at.before) if at.before else 100
+    weight = min(at.weight_new, max(0, 100 - carried))
+    if at.ready_old == 0 and at.before:
+        weight = 100
+    kept = max(0, min(copies_for(weight, at.copies), at.peak - at.serving_old - at.coming))
+    if weight < 100 or kept == 0:
+        weight = min(weight, share(kept, at.copies))
+    return weight, kept
 
 
-def new_copies_kept(copies: int, weight_new: int, ready_old: int, batch: int, peak: int) -> int:
-    """Copies of the new version that stay: enough for its weight, and leaving room for the old ones to come back."""
-    wanted = math.ceil(weight_new * copies / 100)
-    coming = min(batch, max(0, copies - ready_old))
-    return max(0, min(wanted, peak - ready_old - coming))
+def coming_next(turn: RolloutTurn) -> int:
+    """Old copies that start next: as many as may be missing beside the room that the rollout had, at least one."""
+    order, state = turn.order, turn.state
+    missing = order.copies_before - turn.facts.serving(turn.old)
+    spare = state.widest + order.spec.rollout.unavailable_copies(order.spec.copies)
+    together = min(order.spec.rollout.rollback_copies(order.copies_before), max(1, spare))
+    return max(0, min(missing, together))
 
 
-def returning(turn: Turn[RolloutState]) -> Decision | None:
-    """Give the old version the share that its ready copies can carry."""
+def returning(turn: RolloutTurn) -> Decision | None:
+    """Call draining old copies back, then give the old version the share that its ready copies can carry."""
     order, state, facts = turn.order, turn.state, turn.facts
-    old, new = _versions(turn)
-    if facts.observation is None:
-        return turn.look()
-    weight_new = state.weights.get(new, 0)
-    share = old_share(order.spec.copies, facts.ready(old), facts.ready(new), weight_new)
-    batch = order.spec.rollout.rollback_copies(order.spec.copies)
-    peak = state.way_back.peak if state.way_back else order.spec.copies
-    if new_copies_kept(order.spec.copies, 100 - share, facts.ready(old), batch, peak) == 0:
-        share = 100
-    weights = {version: weight for version, weight in ((old, share), (new, 100 - share)) if weight}
-    if not weights == state.published == state.weights:
-        cause = f"rollback: {share}% to version {old}"
-        if decision := turn.shift(weights, (old, new), cause, state.batch or None):
+    back = _back(turn)
+    if not state.asked:
+        if not facts.fresh:
+            return turn.look()
+        serving, draining = facts.serving(turn.old), len(facts.draining(turn.old))
+        if draining and serving < order.copies_before:
+            level = min(order.copies_before, serving + draining)
+            return turn.act(Ensure(version=turn.old, copies=level, surplus="drain", step=turn.next_step()))
+        weight, kept = step_back(
+            Return(
+                copies=order.spec.copies,
+                before=order.copies_before,
+                peak=back.peak,
+                ready_old=facts.ready(turn.old),
+                serving_old=facts.serving(turn.old),
+                ready_new=facts.ready(turn.new),
+                weight_new=state.weights.get(turn.new, 0),
+                coming=coming_next(turn),
+            )
+        )
+        back = back.model_copy(update={"weight": weight, "kept": kept})
+        turn.become(asked=True, way_back=back)
+    weights = {version: share for version, share in ((turn.old, 100 - back.weight), (turn.new, back.weight)) if share}
+    if not weights == turn.state.published == turn.state.weights:
+        standby = tuple(version for version in (turn.old, turn.new) if version not in weights)
+        cause = f"rollback: {100 - back.weight}% to version {turn.old}"
+        if decision := turn.shift(weights, standby, cause, state.batch or None):
             return decision
     turn.become(stage=Stage.TRIM, asked=False)
     return None
 
 
-def trimming(turn: Turn[RolloutState]) -> Decision | None:
+def trimming(turn: RolloutTurn) -> Decision | None:
     """End the copies of the new version that its weight does not need."""
-    order, state, facts = turn.order, turn.state, turn.facts
-    old, new = _versions(turn)
-    batch = order.spec.rollout.rollback_copies(order.spec.copies)
-    peak = state.way_back.peak if state.way_back else order.spec.copies
-    level = (
-        state.draining.level
-        if state.draining and state.draining.version == new
-        else new_copies_kept(order.spec.copies, state.weights.get(new, 0), facts.ready(old), batch, peak)
-    )
-    if decision := turn.drain_to(new, level):
+    kept, facts = _back(turn).kept, turn.facts
+    if decision := turn.drain_to(turn.new, kept):
         return decision
-    restored = facts.ready(old) >= order.spec.copies and facts.count(old) <= order.spec.copies
-    turn.become(stage=Stage.CLEAR if restored and level == 0 else Stage.RESTORE_ROOM, asked=False)
+    restored = facts.ready(turn.old) >= turn.order.copies_before
+    turn.become(stage=Stage.CLEAR if restored and kept == 0 else Stage.RESTORE_ROOM, asked=False)
     return None
 
 
-def room_to_restore(turn: Turn[RolloutState]) -> Decision | None:
-    """Hold the room for the old copies that come back next."""
+def room_to_restore(turn: RolloutTurn) -> Decision | None:
+    """Hold the room for the old copies that come back next, once those that were ending have left theirs."""
     order, facts = turn.order, turn.facts
-    old, new = _versions(turn)
-    missing = order.spec.copies - facts.serving(old)
-    coming = min(missing, order.spec.rollout.rollback_copies(order.spec.copies))
-    if coming <= 0:
-        turn.become(stage=Stage.RESTORE, asked=False, surge=0, dip=0)
+    if decision := turn.drain_to(turn.old, facts.serving(turn.old)):
+        return decision
+    coming = coming_next(turn)
+    if coming == 0:
+        _restore(turn, surge=0, placement={})
         return None
     if facts.grant is None:
         request = ReservationRequest(
             target=order.target,
             deployment=order.deployment,
             model=order.model,
-            version=old,
+            version=turn.old,
             operation=order.id,
             resources=order.old.resources if order.old else order.new.resources,
             batch=coming,
-            old_version=new,
-            settled=facts.serving(old),
+            old_version=turn.new,
+            settled=facts.serving(turn.old),
         )
         return turn.act(Reserve(request=request))
     if not facts.grant.granted:
-        turn.say(Phase.ROLLING_BACK, facts.grant.reason, facts.grant.message)
+        turn.held_up(facts.grant.reason, facts.grant.message)
         return turn.poll(ROOM_POLL)
-    turn.become(stage=Stage.RESTORE, asked=False, surge=facts.grant.surge, placement=facts.grant.placement)
+    _restore(turn, surge=facts.grant.surge, placement=facts.grant.placement)
     return None
 
 
-def restoring(turn: Turn[RolloutState]) -> Decision | None:
+def _restore(turn: RolloutTurn, *, surge: int, placement: dict[str, int]) -> None:
+    limit = turn.now + timedelta(seconds=turn.order.spec.rollout.deadline)
+    turn.become(stage=Stage.RESTORE, asked=False, surge=surge, dip=0, placement=placement, ready_by=limit)
+
+
+def restoring(turn: RolloutTurn) -> Decision | None:
     """Bring old copies back, on readiness alone."""
     order, state, facts = turn.order, turn.state, turn.facts
-    old, _ = _versions(turn)
     if not state.asked:
-        wanted = min(order.spec.copies, facts.serving(old) + state.surge)
-        turn.become(asked=True, restored=wanted, ready_by=turn.now + timedelta(seconds=order.spec.rollout.deadline))
-        placement = state.placement if state.surge else {}
-        return turn.act(Ensure(version=old, copies=wanted, surplus="drain", placement=placement, step=turn.next_step()))
-    if facts.ready(old) >= state.restored:
-        turn.become(stage=Stage.RETURN, asked=False)
+        wanted = min(order.copies_before, facts.serving(turn.old) + state.surge)
+        turn.become(asked=True, restored=wanted)
+        placement = state.placement if sum(state.placement.values()) == wanted else {}
+        ensure = Ensure(version=turn.old, copies=wanted, surplus="drain", placement=placement, step=turn.next_step())
+        return turn.act(ensure)
+    if facts.ready(turn.old) < state.restored:
+        return turn.look()
+    turn.become(stage=Stage.RETURN, asked=False, ready_by=None)
+    return None
+
+
+def out_of_time(turn: RolloutTurn) -> Decision | None:
+    """Old copies that did not come back within the deadline need a person (rule 4)."""
+    order, ready, restored = turn.order, turn.facts.ready(turn.old), turn.state.restored
+    if turn.state.asked and ready >= restored:
         return None
-    if state.ready_by and turn.now >= state.ready_by:
-        message = (
-            f"version {old} did not come back within {order.spec.rollout.deadline:g} s: "
-            f"{facts.ready(old)} of {state.restored} copies are ready; both versions keep serving. "
-            f"See longshore logs {order.deployment}"
-        )
-        turn.emit(EventType.ROLLOUT_FAILED, message, reason="RollbackDeadlineExceeded")
-        return turn.end(Phase.FAILED, "RollbackDeadlineExceeded", message)
-    return turn.look()
+    message = (
+        f"version {turn.old} did not come back within {order.spec.rollout.deadline:g} s: {ready} of {restored} copies "
+        f"are ready; both versions keep serving. See longshore logs {order.deployment}"
+    )
+    return turn.fail("RollbackDeadlineExceeded", message)
 
 
-def clearing(turn: Turn[RolloutState]) -> Decision | None:
+def clearing(turn: RolloutTurn) -> Decision | None:
     """Drop the new version's cluster, look once more, and end."""
-    order, state, facts = turn.order, turn.state, turn.facts
-    old, new = _versions(turn)
-    if state.weights and not state.asked:
-        if decision := turn.shift({old: 100}, (), f"rollback: 100% to version {old}", None):
+    state, facts = turn.state, turn.facts
+    if not state.asked:
+        if decision := turn.shift({turn.old: 100}, (), f"rollback: 100% to version {turn.old}", None):
             return decision
         turn.become(asked=True)
     if not facts.fresh:
         return turn.look()
-    if facts.count(new) or facts.ready(old) < order.spec.copies:
-        turn.become(stage=Stage.TRIM, asked=False)
+    if facts.count(turn.new) or facts.ready(turn.old) < turn.order.copies_before:
+        turn.become(stage=Stage.RETURN, asked=False)
         return None
-    return ending(turn)
+    return turn.poll() if facts.count(turn.old) > turn.order.copies_before else ending(turn)
 
 
-def unrouting(turn: Turn[RolloutState]) -> Decision | None:
+def unrouting(turn: RolloutTurn) -> Decision | None:
     """Onboarding failed: there is nothing to return to, so the route goes and the copies are drained (rule 15)."""
     order, state = turn.order, turn.state
     if (state.weights or state.published) and (decision := turn.unroute("onboarding failed")):
@@ -170,23 +226,21 @@ def unrouting(turn: Turn[RolloutState]) -> Decision | None:
     return ending(turn)
 
 
-def ending(turn: Turn[RolloutState]) -> Decision:
+def ending(turn: RolloutTurn) -> Decision:
     """Say what was asked for or went wrong, and end as the way back is called."""
-    back = turn.state.way_back
-    if back is None:
-        raise AssertionError("a way back ends only after it began")
+    back = _back(turn)
     if back.phase is Phase.ABORTED:
         turn.emit(EventType.ROLLOUT_ABORTED, back.message, reason=back.reason)
     elif turn.order.old is None:
-        message = f"{back.message}; there is no earlier version to return to: fix it and longshore rollout retry"
-        turn.emit(EventType.ROLLOUT_FAILED, message, reason="NothingToReturnTo", cause=back.reason)
-        return turn.end(Phase.FAILED, "NothingToReturnTo", f"{message} {turn.order.deployment}")
+        cure = f"fix it and longshore rollout retry {turn.order.deployment}"
+        message = f"{back.message}; there is no earlier version to return to: {cure}"
+        return turn.fail("NothingToReturnTo", message, cause=back.reason)
     else:
         turn.emit(EventType.ROLLED_BACK, back.message, reason=back.reason)
     return turn.end(back.phase, back.reason, back.message)
 
 
-def _versions(turn: Turn[RolloutState]) -> tuple[str, str]:
-    if turn.order.old is None:
-        raise AssertionError("only a rollout with an old version has a way back")
-    return turn.order.old.version, turn.order.new.version
+def _back(turn: RolloutTurn) -> WayBack:
+    if turn.state.way_back is None:
+        raise AssertionError("this stage is one of the way back")
+    return turn.state.way_back

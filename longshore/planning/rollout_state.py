@@ -33,7 +33,6 @@ class Stage(StrEnum):
     # ends
     END = "end"
     RETIRED = "retired"
-    STUCK = "stuck"
 
 
 class PauseReason(StrEnum):
@@ -65,6 +64,8 @@ class Bake(Value):
     """Whether the measurement at the end of the bake was asked for."""
     recover_by: datetime | None = None
     """Set while a copy is lost: it must be replaced by then, and the bake begins again."""
+    promoted: bool = False
+    """A person ended this bake: no check is asked any more, but every copy must be ready."""
 
 
 class WayBack(Value):
@@ -75,6 +76,10 @@ class WayBack(Value):
     message: str
     peak: int
     """Most copies, of both versions, that the way back may hold: the rollout's own peak."""
+    weight: int = 0
+    """The new version's weight after the present step back."""
+    kept: int = 0
+    """Copies of the new version that stay in the present step back."""
 
 
 class RolloutState(State):
@@ -92,7 +97,11 @@ class RolloutState(State):
     widest: int = 0
     """Largest surge of any batch so far."""
     ready_by: datetime | None = None
-    """The batch's deadline; moved by pauses."""
+    """The batch's deadline; moved by pauses, and restarted once when a host is lost."""
+    host_lost: bool = False
+    """Whether the batch's deadline was restarted."""
+    old_well: int | None = None
+    """Old copies that were ready when first seen: only those can be lost, not what was broken before."""
     blocked: bool = False
     bake: Bake | None = None
     measured: dict[str, Measurement] = {}

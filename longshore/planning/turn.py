@@ -13,6 +13,7 @@ from longshore.planning.operation import (
     Draining,
     Ensure,
     Facts,
+    Hindrance,
     Observe,
     OperationOrder,
     OperationResult,
@@ -45,9 +46,7 @@ class Turn(Generic[S]):
         self.shares: Shares | None = None
         self.become(peak_accelerators=max(state.peak_accelerators, facts.accelerators))
         if facts.answered:
-            self.become(pending=())
-            if state.troubled:
-                self.become(troubled=False, reason=None, message=None)
+            self.become(pending=(), hindrance=None)
 
     @property
     def now(self) -> datetime:
@@ -60,7 +59,11 @@ class Turn(Generic[S]):
 
     def say(self, phase: Phase, reason: str | None = None, message: str | None = None) -> None:
         """Change what people are told of the operation."""
-        self.become(phase=phase, reason=reason, message=message)
+        self.become(phase=phase, reason=reason, message=message, hindrance=None)
+
+    def held_up(self, reason: str | None, message: str | None) -> None:
+        """Tell what holds the operation up, until an action succeeds; its own reason comes back then."""
+        self.become(hindrance=Hindrance(reason=reason, message=message))
 
     def emit(self, type: EventType, message: str, *, actor: str | None = None, **evidence: Any) -> None:
         """Add an event; `batch` in the evidence becomes the event's own."""
@@ -114,13 +117,20 @@ class Turn(Generic[S]):
         self.become(pending=())
         return self._decision(result=OperationResult(phase=phase, reason=reason, message=message))
 
+    def fail(self, reason: str, message: str, **evidence: Any) -> Decision:
+        """The operation is over, and a person is needed."""
+        self.emit(EventType.ROLLOUT_FAILED, message, reason=reason, **evidence)
+        return self.end(Phase.FAILED, reason, message)
+
     def _decision(self, **how: Any) -> Decision:
         state = self.state
+        # A paused operation waits for a person first of all, whatever else is in its way.
+        told = state if state.hindrance is None or state.phase is Phase.PAUSED else state.hindrance
         return Decision(
             state=state.model_dump(mode="json"),
             phase=state.phase,
-            reason=state.reason,
-            message=state.message,
+            reason=told.reason,
+            message=told.message,
             events=tuple(self.events),
             shares=self.shares,
             acknowledged=tuple(self.acknowledged),
@@ -148,7 +158,7 @@ class Turn(Generic[S]):
         """Ask again, a little later, for actions that could not be carried out. None when none are owed."""
         trouble = self.facts.trouble
         if trouble is not None and trouble.retryable:
-            self.become(troubled=True, reason=trouble.reason, message=trouble.message)
+            self.held_up(trouble.reason, trouble.message)
             return self._decision(wait_until=self.now + TROUBLE_POLL)
         if self.state.pending and not self.facts.answered:
             return self._decision(actions=self.state.pending)
@@ -165,8 +175,10 @@ class Turn(Generic[S]):
             The decision to make; None once no more than `level` copies are there.
         """
         facts, work = self.facts, self.state.draining
+        if facts.observation is None:
+            return self.look()
         if work is None or (work.version, work.level) != (version, level):
-            if facts.observation is not None and facts.count(version) <= level and not facts.draining(version):
+            if facts.count(version) <= level and not facts.draining(version):
                 return None
             until = self.now + timedelta(seconds=self.order.spec.rollout.drain_timeout)
             self.become(draining=Draining(version=version, level=level, until=until))
@@ -187,7 +199,7 @@ class Turn(Generic[S]):
         if self.now >= work.until:
             stuck = ", ".join(copy.id for copy in facts.copies(version)[level:])
             message = f"copies of version {version} do not end: {stuck}; see longshore logs {self.order.deployment}"
-            return self.end(Phase.FAILED, "CopiesDoNotEnd", message)
+            return self.fail("CopiesDoNotEnd", message)
         return self.look()
 
     def shift(
@@ -229,7 +241,7 @@ class Turn(Generic[S]):
 
     def _wait_for_gateways(self, acked: Acked) -> Decision:
         if acked.rejected:
-            self.become(reason="RouteRejected", message=f"a gateway refused the route: {acked.rejected}")
+            self.held_up("RouteRejected", f"a gateway refused the route: {acked.rejected}")
         elif not acked.gateways:
-            self.become(reason="NoGateway", message="no gateway is connected: see longshore doctor")
+            self.held_up("NoGateway", "no gateway is connected: see longshore doctor")
         return self.poll()

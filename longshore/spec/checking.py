@@ -7,7 +7,7 @@ import json
 import types
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, Final, Union, get_args, get_origin
+from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
@@ -20,10 +20,17 @@ KINDS: Final[Mapping[str, type[Target | ModelVersion | Deployment]]] = {
     "ModelVersion": ModelVersion,
     "Deployment": Deployment,
 }
-KINDS_NOT_YET: Final = ("Rehearsal", "Freeze")
+KINDS_NOT_YET: Final = ("Freeze",)
 """Kinds of the format that this release does not have."""
+NOT_APPLIED: Final = {"Rehearsal": "longshore rehearse -f FILE plays it"}
+"""Kinds that are no desired state, and what is done with them instead."""
+
+NO_FIELDS: Final = "a document has fields: apiVersion, kind, metadata and spec"
+TAG: Final = "do"
+"""The field that tells the events of a rehearsal's timeline apart."""
 
 Path = tuple[str | int, ...]
+D = TypeVar("D", bound=BaseModel)
 
 
 class DocumentError(Exception):
@@ -40,7 +47,17 @@ def check(content: Any) -> Document:
     Raises:
         DocumentError: with every problem of the document.
     """
-    model = KINDS[_kind(content)]
+    return check_as(KINDS[_kind(content)], content)
+
+
+def check_as(model: type[D], content: Any) -> D:
+    """Validate one document of a kind that is known.
+
+    Raises:
+        DocumentError: with every problem of the document.
+    """
+    if not isinstance(content, dict):
+        raise DocumentError([((), NO_FIELDS)])
     try:
         return model.model_validate_json(json.dumps(content), strict=True)
     except ValidationError as error:
@@ -57,7 +74,7 @@ def identity(document: Document) -> tuple[str, str]:
 def _kind(content: Any) -> str:
     """The kind of a document that this release has."""
     if not isinstance(content, dict):
-        raise DocumentError([((), "a document has fields: apiVersion, kind, metadata and spec")])
+        raise DocumentError([((), NO_FIELDS)])
     version = content.get("apiVersion", API_VERSION)
     if version != API_VERSION:
         raise DocumentError([(("apiVersion",), f"{version!r} is not known here: write {API_VERSION}")])
@@ -66,6 +83,8 @@ def _kind(content: Any) -> str:
         raise DocumentError([((), f"kind is missing: write one of {', '.join(KINDS)}")])
     if not isinstance(kind, str):
         raise DocumentError([(("kind",), f"a kind is a text: write one of {', '.join(KINDS)}")])
+    if kind in NOT_APPLIED:
+        raise DocumentError([(("kind",), f"a {kind} is not applied: {NOT_APPLIED[kind]}")])
     if kind in KINDS_NOT_YET:
         raise DocumentError(
             [(("kind",), f"{kind} is not in this release of Longshore: it has {', '.join(KINDS)}; remove the document")]
@@ -88,6 +107,8 @@ def _problems(model: type[BaseModel], content: Any, error: ValidationError) -> l
     found: dict[Path, list[str]] = {}
     for detail in error.errors(include_url=False):
         path = _written(detail, content)
+        if detail["type"].startswith("union_tag_"):
+            path = (*path, TAG)
         message = _unknown_field(model, path) if detail["type"] == "extra_forbidden" else message_of(detail)
         messages = found.setdefault(path, [])
         if message not in messages:
@@ -100,6 +121,8 @@ def _written(detail: ErrorDetails, content: Any) -> Path:
     path: Path = ()
     here = content
     for part in detail["loc"]:
+        if isinstance(here, dict) and part not in here and part == here.get(TAG):
+            continue  # pydantic names the member of the union, which stands nowhere in the document
         if isinstance(here, dict) and (part in here or detail["type"] == "missing"):
             path, here = (*path, part), here.get(part)
         elif isinstance(here, list) and isinstance(part, int) and part < len(here):
@@ -122,18 +145,29 @@ def _fields(model: type[BaseModel]) -> set[str]:
 
 def _models_at(model: type[BaseModel], path: Path) -> list[type[BaseModel]]:
     """The models that may stand at a path of a document."""
-    here = [model]
+    here: list[Any] = [model]
     for part in path:
-        if isinstance(part, str):
-            fields = (field for owner in here for field in owner.model_fields.items())
-            here = [inner for name, field in fields if (field.alias or name) == part for inner in _in(field.annotation)]
-    return here
+        here = [inner for outer in here for inner in _below(outer, part)]
+    return [one for outer in here for one in _plain(outer) if isinstance(one, type) and issubclass(one, BaseModel)]
 
 
-def _in(annotation: Any) -> Iterator[type[BaseModel]]:
-    """The models inside an annotation: of an optional, of a tuple's items."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+def _below(annotation: Any, part: str | int) -> Iterator[Any]:
+    """The annotations of what stands at a field, an item or a key."""
+    for one in _plain(annotation):
+        if isinstance(one, type) and issubclass(one, BaseModel):
+            yield from (field.annotation for name, field in one.model_fields.items() if (field.alias or name) == part)
+        elif get_origin(one) is dict:
+            yield get_args(one)[1]
+        elif get_origin(one) is tuple and isinstance(part, int):
+            yield get_args(one)[0]
+
+
+def _plain(annotation: Any) -> Iterator[Any]:
+    """An annotation without its metadata; the members of a union one by one."""
+    if get_origin(annotation) is Annotated:
+        yield from _plain(get_args(annotation)[0])
+    elif get_origin(annotation) in {Union, types.UnionType}:
+        for member in get_args(annotation):
+            yield from _plain(member)
+    else:
         yield annotation
-    elif get_origin(annotation) in {Union, types.UnionType, tuple}:
-        for inner in get_args(annotation):
-            yield from _in(inner)

@@ -1,10 +1,10 @@
 """Manifests from files, folders and standard input, with the place of everything that is wrong."""
 
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, TextIO, TypeVar
 
 from longshore.spec.checking import DocumentError, check, identity
 from longshore.spec.documents import Document
@@ -15,6 +15,8 @@ MOST_BYTES = 2 * 1024 * 1024
 """Of one file: about 4,000 deployments, and 7 s of parsing."""
 SUFFIXES = (".yaml", ".yml", ".json")
 STDIN = "-"
+
+D = TypeVar("D")
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,38 @@ def load(paths: Iterable[str], stdin: TextIO | None = None) -> list[Loaded]:
     Raises:
         ManifestError: with every problem of every document; also when there is no document at all.
     """
-    loaded: list[Loaded] = []
+    found, problems = _read_all(check, paths, stdin)
+    loaded = [Loaded(*one) for one in found]
+    problems.extend(_twice(loaded))
+    if problems:
+        raise ManifestError(problems)
+    return loaded
+
+
+def read_as(
+    checked: Callable[[Any], D], paths: Iterable[str], stdin: TextIO | None = None
+) -> list[tuple[D, dict[str, Any], str, int]]:
+    """Read every document of a kind of its own, as `load` does: the document, its content, its source and line.
+
+    Args:
+        checked: Makes a document of its content, or raises `DocumentError`.
+        paths: As given on the command line.
+        stdin: What `-` reads; the process's own when left out.
+
+    Raises:
+        ManifestError: with every problem of every document; also when there is no document at all.
+    """
+    found, problems = _read_all(checked, paths, stdin)
+    if problems:
+        raise ManifestError(problems)
+    return found
+
+
+def _read_all(
+    checked: Callable[[Any], D], paths: Iterable[str], stdin: TextIO | None
+) -> tuple[list[tuple[D, dict[str, Any], str, int]], list[Problem]]:
+    """Every valid document, and every problem of the others."""
+    found: list[tuple[D, dict[str, Any], str, int]] = []
     problems: list[Problem] = []
     given = list(paths)
     for path in given:
@@ -48,13 +81,10 @@ def load(paths: Iterable[str], stdin: TextIO | None = None) -> list[Loaded]:
             problems.append(Problem(error.source, None, "", error.message))
             continue
         for source, text in texts:
-            _read(source, text, loaded, problems)
-    problems.extend(_twice(loaded))
-    if not problems and not loaded:
+            _read(source, text, checked, found, problems)
+    if not problems and not found:
         problems.append(Problem(", ".join(given), None, "", "there is no document in it: give a manifest"))
-    if problems:
-        raise ManifestError(problems)
-    return loaded
+    return found, problems
 
 
 class _UnreadableError(Exception):
@@ -99,16 +129,22 @@ def _bounded(source: str, content: str) -> str:
     return content
 
 
-def _read(source: str, text: str, loaded: list[Loaded], problems: list[Problem]) -> None:
+def _read(
+    source: str,
+    text: str,
+    checked: Callable[[Any], D],
+    found: list[tuple[D, dict[str, Any], str, int]],
+    problems: list[Problem],
+) -> None:
     """Check the documents of one text one by one, until one cannot be parsed."""
     try:
         for parsed in parse(text):
             try:
-                document = check(parsed.content)
+                document = checked(parsed.content)
             except DocumentError as error:
                 problems.extend(_placed(source, parsed, error))
             else:
-                loaded.append(Loaded(document, parsed.content, source, parsed.line_of(())))
+                found.append((document, parsed.content, source, parsed.line_of(())))
     except TextError as error:
         problems.append(Problem(source, error.line, field_name(error.path), error.message))
 

@@ -85,6 +85,8 @@ _WORDS: dict[str, Callable[[Any, dict[str, Any]], str]] = {
     "string_too_short": lambda _value, _limits: "it is empty: write something",
     "too_short": lambda _value, _limits: "the list is empty: give at least one item",
     "literal_error": _choice,
+    "union_tag_invalid": lambda _value, said: f"unknown verb `{said['tag']}`: write one of {said['expected_tags']}",
+    "union_tag_not_found": lambda _value, _said: "this field is required: add it",
     "model_type": lambda value, _: f"{_shown(value)} stands where fields are expected",
     "model_attributes_type": lambda value, _: f"{_shown(value)} stands where fields are expected",
     "dict_type": lambda value, _: f"{_shown(value)} stands where names and values are expected",

@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
         OperationResult,
         State,
     )
+    from longshore.planning.words import Phase, Progress
     from workflows import details
     from workflows.acting import Hands, trouble_of
 
@@ -56,7 +57,8 @@ class Operation(Generic[S]):
         self._hands = Hands(order)
         self._kept: Observation | None = None
         self._given: dict[str, Any] = {}
-        self._told: tuple[Any, ...] | None = None
+        self._said: tuple[Phase, str | None, str | None] | None = None
+        self._progress: Progress | None = None
         self._started_at = datetime.fromisoformat(carried["startedAt"]) if carried else workflow.now()
 
     def command(self, command: Command) -> None:
@@ -131,13 +133,16 @@ class Operation(Generic[S]):
 
     async def _tell(self, decision: Decision) -> None:
         """Record what is new, and show it to operators in Temporal's UI."""
-        told = (decision.phase, decision.reason, decision.message, decision.progress)
-        if told == self._told and not decision.events and decision.shares is None and decision.result is None:
+        said = (decision.phase, decision.reason, decision.message)
+        news = said != self._said or bool(decision.events or decision.shares or decision.result)
+        if not news and decision.progress == self._progress:
             return
-        if self._told is None or told[0] != self._told[0]:
-            workflow.upsert_search_attributes([details.PHASE.value_set(decision.phase.value)])
-        self._told = told
         workflow.set_current_details(details.ladder(decision))
+        if not news and decision.actions:
+            return  # how far it got is written once it waits, or with the next event: actions answer within moments
+        if self._said is None or self._said[0] != decision.phase:
+            workflow.upsert_search_attributes([details.PHASE.value_set(decision.phase.value)])
+        self._said, self._progress = said, decision.progress
         self._records += 1
         await self._finish(
             workflow.execute_local_activity(

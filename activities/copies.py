@@ -30,6 +30,8 @@ class CopyActivities:
         self._backend = backend
         self._store = store
         self._meter = meter
+        self._specs: dict[tuple[str, str], ModelVersionSpec] = {}
+        """Versions read so far: a registered one never changes."""
 
     @activity.defn(name="verify_artifact")
     @as_failures
@@ -88,9 +90,13 @@ class CopyActivities:
         return MeasureOutput(measurements=measurements, observation=observation)
 
     async def _spec(self, model: str, version: str) -> ModelVersionSpec:
+        known = self._specs.get((model, version))
+        if known is not None:
+            return known
         found = await self._store.models.get(model, version)
         if found is None:
             raise BackendError("VersionUnknown", f"version {version} of {model} is not registered", retryable=False)
+        self._specs[model, version] = found.spec
         return found.spec
 
     async def _saved(self, observation: Observation) -> Observation:

@@ -1,6 +1,7 @@
 """The few statements that PostgreSQL and SQLite write differently, and values as rows."""
 
 from collections.abc import Collection
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -46,7 +47,8 @@ async def upsert(
     """
     insert = _dialect(connection).insert(table).values(row)
     keys = [column.name for column in table.primary_key]
-    change = {name: insert.excluded[name] for name in row if name not in keys and name not in keep}
+    excluded = _excluded(_dialect(connection), table)
+    change = {name: excluded[name] for name in row if name not in keys and name not in keep}
     statement = insert.on_conflict_do_update(index_elements=keys, set_=change, where=where)
     return (await connection.execute(statement.returning(*table.primary_key))).first() is not None
 
@@ -63,8 +65,9 @@ async def advance(connection: AsyncConnection, clock: Table, column: str, by: in
     So take it last: whoever advances the same clock waits for this transaction, and is seen after it.
     """
     insert = _dialect(connection).insert(clock).values({"id": 1, column: by})
+    excluded = _excluded(_dialect(connection), clock)
     statement = insert.on_conflict_do_update(
-        index_elements=["id"], set_={column: clock.c[column] + insert.excluded[column]}
+        index_elements=["id"], set_={column: clock.c[column] + excluded[column]}
     ).returning(clock.c[column])
     return int((await connection.execute(statement)).scalar_one())
 
@@ -73,6 +76,12 @@ def not_newer(*stored_and_new: tuple[ColumnElement[Any], Any]) -> ColumnElement[
     """Whether the stored tuple is at most the new one, compared element by element from the first."""
     (stored, new), *rest = stored_and_new
     return or_(stored < new, and_(stored == new, not_newer(*rest) if rest else true()))
+
+
+@cache
+def _excluded(dialect: Any, table: Table) -> Any:
+    """The row that could not be inserted, by column. Making it anew for each statement costs more than sending one."""
+    return dialect.insert(table).excluded
 
 
 def _dialect(connection: AsyncConnection) -> Any:

@@ -57,7 +57,7 @@ class Reporter:
             await self._store.gateway_seen(self._node, self._admin, connected=False)
 
     async def _report(self) -> None:
-        known = False
+        known, pause = False, HEARTBEAT_S
         while True:
             fresh = self._news.is_set()
             self._news.clear()
@@ -68,7 +68,8 @@ class Reporter:
                 await self._write()
                 pause = HEARTBEAT_S
             except Exception as error:  # noqa: BLE001 whatever ails the store, gateways are served on
-                self._log.warning("cannot save what a gateway runs", error=str(error))
+                if known or pause != RETRY_S:
+                    self._log.warning("cannot save what a gateway runs; trying again", error=str(error))
                 known, pause = False, RETRY_S
             if self._stopping:
                 return

@@ -1,8 +1,10 @@
 """Traffic as arithmetic: requests are rate x weight x time, errors and latencies as the versions are told to have."""
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
+from fractions import Fraction
 
 from longshore.planning.fence import Fence, FenceRefusedError
 from longshore.planning.observed import Sample
@@ -10,15 +12,27 @@ from longshore.planning.route import Route
 from longshore.traffic.port import RouteStatus, TrafficError
 
 Clock = Callable[[], datetime]
-BOUNDS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
+Latency = tuple[float, float]
+"""p50 and p99 in milliseconds."""
+
+DEFAULT_LATENCY: Latency = (20.0, 50.0)
+SLOWEST = 1.1
+"""The slowest request takes so many times p99."""
+BEFORE = 0.99
+"""A bucket this much below a quantile keeps what is read of it within a hundredth."""
 
 
 @dataclass
-class _Counted:
-    """Cumulative requests of one version, as real numbers; counters show their floor."""
+class Counted:
+    """Cumulative requests of one version, exactly; counters show their floor."""
 
-    requests: float = 0.0
-    errors: float = 0.0
+    requests: Fraction = Fraction(0)
+    errors: Fraction = Fraction(0)
+    """Unroutable ones among them."""
+    unroutable: Fraction = Fraction(0)
+    """Requests to a version that had no ready copy."""
+    answered: dict[Latency, Fraction] = field(default_factory=dict)
+    """Requests that reached a copy, by how long they took."""
 
 
 @dataclass
@@ -29,29 +43,34 @@ class SimulatedTraffic:
     |---|---|
     | `rates` | deployment → requests per second |
     | `error_rates` | version → share of its requests that fail |
-    | `latencies` | version → milliseconds of every request |
+    | `latencies` | version → milliseconds of its requests: p50 and p99, or one number for both |
+    | `reached` | deployment → versions with a ready copy; None: every version always has one |
     | `down` | the counters cannot be read |
     | `history` | every weight set published, in order |
+
+    What these fields say holds from the last `count()` on: call it before changing them.
     """
 
     clock: Clock
     rates: dict[str, float] = field(default_factory=dict)
     error_rates: dict[str, float] = field(default_factory=dict)
-    latencies: dict[str, float] = field(default_factory=dict)
+    latencies: dict[str, float | Latency] = field(default_factory=dict)
+    reached: Callable[[str], Collection[str]] | None = None
     down: bool = False
     history: list[tuple[str, dict[str, int]]] = field(default_factory=list)
-    _routes: dict[str, Route] = field(default_factory=dict)
+    routes: dict[str, Route] = field(default_factory=dict)
+    counted: dict[tuple[str, str], Counted] = field(default_factory=dict)
+    """(deployment, version) → what it got."""
     _fences: dict[str, Fence] = field(default_factory=dict)
     _revision: int = 0
-    _counted: dict[tuple[str, str], _Counted] = field(default_factory=dict)
     _counted_to: datetime | None = None
 
     async def publish(self, route: Route, fence: Fence) -> int:
         """See `TrafficPlane`."""
         self._check(route.deployment, fence)
-        if self._routes.get(route.deployment) != route:
-            self._count()
-            self._routes[route.deployment] = route
+        if self.routes.get(route.deployment) != route:
+            self.count()
+            self.routes[route.deployment] = route
             self._revision += 1
             self.history.append((route.deployment, dict(route.weights)))
         return self._revision
@@ -59,9 +78,9 @@ class SimulatedTraffic:
     async def withdraw(self, deployment: str, fence: Fence) -> int:
         """See `TrafficPlane`."""
         self._check(deployment, fence)
-        if self._routes.get(deployment) is not None:
-            self._count()
-            del self._routes[deployment]
+        if self.routes.get(deployment) is not None:
+            self.count()
+            del self.routes[deployment]
             self._revision += 1
             self.history.append((deployment, {}))
         return self._revision
@@ -82,36 +101,80 @@ class SimulatedTraffic:
         """See `TrafficPlane`."""
         if self.down:
             raise TrafficError("the simulated metrics are down")
-        self._count()
+        self.count()
         return [self._sample(deployment, version) for version in versions]
 
+    def count(self, now: datetime | None = None) -> None:
+        """Count the requests up to now, or to an instant, under what held since the last count."""
+        now = now or self.clock()
+        since, self._counted_to = self._counted_to or now, max(now, self._counted_to or now)
+        span = self._counted_to - since
+        seconds = Fraction(span.days * 86_400 + span.seconds) + Fraction(span.microseconds, 1_000_000)
+        if not seconds:
+            return
+        for deployment, route in self.routes.items():
+            reached = None if self.reached is None else self.reached(deployment)
+            for version, weight in route.weights.items():
+                requests = _exactly(self.rates.get(deployment, 0.0)) * weight / 100 * seconds
+                self._add(deployment, version, requests, reachable=reached is None or version in reached)
+
+    def _add(self, deployment: str, version: str, requests: Fraction, *, reachable: bool) -> None:
+        counted = self.counted.setdefault((deployment, version), Counted())
+        counted.requests += requests
+        if reachable:
+            latency = self._latency(version)
+            counted.errors += requests * _exactly(self.error_rates.get(version, 0.0))
+            counted.answered[latency] = counted.answered.get(latency, Fraction(0)) + requests
+        else:
+            counted.errors += requests
+            counted.unroutable += requests
+
+    def _latency(self, version: str) -> Latency:
+        latency = self.latencies.get(version, DEFAULT_LATENCY)
+        return latency if isinstance(latency, tuple) else (latency, latency)
+
     def _sample(self, deployment: str, version: str) -> Sample:
-        counted = self._counted.get((deployment, version), _Counted())
-        latency = self.latencies.get(version, 20.0)
-        requests = int(counted.requests)
+        counted = self.counted.get((deployment, version), Counted())
         return Sample(
             gateway="simulated",
             version=version,
             at=self.clock(),
             epoch="1",
-            requests=requests,
-            errors=int(counted.errors),
-            latency=tuple((float(bound), requests if bound >= latency else 0) for bound in BOUNDS_MS),
+            requests=math.floor(counted.requests),
+            errors=math.floor(counted.errors),
+            latency=histogram(counted.answered.items()),
         )
-
-    def _count(self) -> None:
-        now = self.clock()
-        seconds = (now - self._counted_to).total_seconds() if self._counted_to else 0.0
-        self._counted_to = now
-        for deployment, route in self._routes.items():
-            for version, weight in route.weights.items():
-                counted = self._counted.setdefault((deployment, version), _Counted())
-                requests = self.rates.get(deployment, 0.0) * weight / 100 * seconds
-                counted.requests += requests
-                counted.errors += requests * self.error_rates.get(version, 0.0)
 
     def _check(self, deployment: str, fence: Fence) -> None:
         highest = self._fences.get(deployment)
         if highest is not None and fence < highest:
             raise FenceRefusedError(f"{deployment}: step {fence} is older than {highest}")
         self._fences[deployment] = fence
+
+
+def histogram(answered: Iterable[tuple[Latency, Fraction]]) -> tuple[tuple[float, int], ...]:
+    """(upper bound in milliseconds, cumulative count) of requests of which so many had this p50 and p99.
+
+    Half of them are up to p50, and all but a hundredth up to p99; what is read of it is never above either.
+    """
+    known = [(_quantiles(latency), requests) for latency, requests in answered]
+    bounds = sorted({bound for quantiles, _ in known for bound, _ in quantiles})
+    return tuple((bound, sum(_up_to(bound, *one) for one in known)) for bound in bounds)
+
+
+def _quantiles(latency: Latency) -> tuple[tuple[float, Fraction], ...]:
+    """(bound, share of the requests up to it), ascending."""
+    p50, p99 = latency
+    median = ((p50 * BEFORE, Fraction(49, 100)), (p50, Fraction(1, 2)))
+    before = ((p99 * BEFORE, Fraction(98, 100)),) if p99 * BEFORE > p50 else ()
+    return (*median, *before, (p99, Fraction(99, 100)), (p99 * SLOWEST, Fraction(1)))
+
+
+def _up_to(bound: float, quantiles: tuple[tuple[float, Fraction], ...], requests: Fraction) -> int:
+    share = max((share for at, share in quantiles if at <= bound), default=Fraction(0))
+    return math.ceil(requests * share) if share < 1 else math.floor(requests)
+
+
+def _exactly(number: float) -> Fraction:
+    """The number as it was written: 0.1 is a tenth."""
+    return Fraction(str(number))

@@ -70,6 +70,7 @@ class Follower:
         self._changed = asyncio.Condition()
         self._reading = asyncio.Lock()
         self._task: asyncio.Task[None] | None = None
+        self._away = False
 
     def start(self) -> None:
         """Begin to follow."""
@@ -90,7 +91,9 @@ class Follower:
                         await self._read()
                         await watch.wait(POLL_S)
             except Exception as error:  # noqa: BLE001 whatever ails the store, gateways are served on
-                logger.warning("cannot read routes; serving the last ones", error=str(error))
+                if not self._away:
+                    logger.warning("cannot read routes; serving the last ones", error=str(error))
+                self._away = True
             await asyncio.sleep(POLL_S)
 
     async def after(self, known: World | None) -> World:
@@ -103,6 +106,9 @@ class Follower:
     async def _read(self) -> None:
         async with self._reading:
             snapshot = await self._store.snapshot()
+        if self._away:
+            logger.info("reading routes again", revision=snapshot.revision)
+        self._away = False
         if self._current and snapshot.revision == self._current.revision:
             return
         newest = world(snapshot, self._current)

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy import select
 from sqlalchemy.engine import make_url
 from traffic_rig import ModelServer, Rig, rig_of, until
 
 from longshore.planning.windows import WindowError, readings, unbroken
 from longshore.store.database import Database, native_url
 from longshore.store.store import Store
+from longshore.store.tables import routes
 from longshore.traffic.port import TrafficError
 from longshore.traffic.server import DiscoveryServer
 
@@ -87,6 +89,7 @@ async def test_a_refused_deployment_is_reported_and_the_others_go_on(rig: Rig, c
     await rig.publish({"2": 100})
     assert (await rig.get("/x")).headers["x-longshore-version"] == "2"
     assert (await rig.status(refused)).rejected == status.rejected
+    assert await _acked_weights(rig) == {"digits": {"2": 100}, "broken": {}}
 
     await rig.observe(a1, b1)
     await rig.publish({"1": 50, "2": 50})
@@ -164,6 +167,13 @@ async def test_two_servers_never_share_an_address(store: Store) -> None:
     async with DiscoveryServer(store.traffic, "127.0.0.1:0") as first:
         with pytest.raises(OSError, match="is the address in use"):
             await DiscoveryServer(store.traffic, first.address).start()
+
+
+async def _acked_weights(rig: Rig) -> dict[str, dict[str, int]]:
+    """What people are told has traffic."""
+    async with rig.store.database.transaction() as connection:
+        rows = await connection.execute(select(routes.c.deployment, routes.c.acked_weights))
+        return {row.deployment: row.acked_weights for row in rows}
 
 
 async def _connected(rig: Rig, node: str) -> bool:

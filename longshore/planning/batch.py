@@ -83,7 +83,7 @@ def dip(turn: RolloutTurn) -> Decision | None:
     left = max(0, order.spec.copies - state.settled - state.dip)
     # Before the last old copies go, what they carry goes to the new ones, which are ready, and not to nobody.
     unshifted = left == 0 and state.settled and turn.old in state.weights
-    if unshifted and (decision := turn.shift({turn.new: 100}, (turn.old,), f"batch {state.batch}: 100%", state.batch)):
+    if unshifted and (decision := turn.shift({turn.new: 100}, (turn.old,), f"100% to version {turn.new}", state.batch)):
         return decision
     freed = facts.draining(turn.old)
     if freed and not state.asked:
@@ -140,7 +140,7 @@ def shift(turn: RolloutTurn) -> Decision | None:
             return turn.look()
     turn.rung("shifting")
     standby = tuple(version for version in (turn.new, *(version for version, _ in shares)) if version not in weights)
-    cause = f"onboarded: version {turn.new}" if order.old is None else f"batch {state.batch}: {new}%"
+    cause = f"{new}% to version {turn.new}"
     if decision := turn.shift(weights, standby, cause, state.batch or None):
         return decision
     live = facts.acked.at if facts.acked else turn.now

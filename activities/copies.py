@@ -84,10 +84,12 @@ class CopyActivities:
     @activity.defn(name="measure_checks")
     @as_failures
     async def measure(self, asked: MeasureInput) -> MeasureOutput:
-        """Measure all checks of one tick, and read the copies."""
+        """Measure all checks of one tick, then read the copies: one that died meanwhile spoiled what was measured."""
         observation = await self._saved(await self._backend.observe(asked.deployment))
         measurements = await self._meter.measure(asked, self._backend, _ready(observation, asked.new))
-        return MeasureOutput(measurements=measurements, observation=observation)
+        return MeasureOutput(
+            measurements=measurements, observation=await self._saved(await self._backend.observe(asked.deployment))
+        )
 
     async def _spec(self, model: str, version: str) -> ModelVersionSpec:
         known = self._specs.get((model, version))

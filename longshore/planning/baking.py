@@ -23,6 +23,7 @@ def begin(turn: RolloutTurn, since: datetime) -> Bake:
         since=since,
         ends=since + timedelta(seconds=0 if turn.state.skip else turn.order.spec.rollout.bake),
         due={check.name: since for check in checks(turn)},
+        served={copy.id: copy.ready_at for copy in turn.facts.copies(turn.new)},
     )
 
 

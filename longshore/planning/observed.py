@@ -41,6 +41,7 @@ class Copy(Value):
     """One line for a person, when the copy is not ready."""
     started_at: datetime | None = None
     ready_at: datetime | None = None
+    """When its present time of serving began; another than before tells of a loss that nobody saw."""
 
 
 class ObservedHost(Value):

@@ -62,6 +62,8 @@ class Bake(Value):
     latest: dict[str, Measurement] = {}
     last_call: bool = False
     """Whether the measurement at the end of the bake was asked for."""
+    served: dict[str, datetime | None] = {}
+    """The new version's copies as the bake began: since when each serves."""
     recover_by: datetime | None = None
     """Set while a copy is lost: it must be replaced by then, and the bake begins again."""
     promoted: bool = False

@@ -82,7 +82,7 @@ def _mind_losses(turn: RolloutTurn) -> Decision | None:
     old_lost = facts.ready(turn.old) < min(facts.serving(turn.old), state.old_well or 0)
     if present.recover_by is None:
         if not (new_lost or old_lost):
-            return None
+            return _discard(turn) if _was_lost(turn) else None
         limit = turn.now + timedelta(seconds=turn.order.spec.rollout.deadline)
         turn.become(bake=present.model_copy(update={"recover_by": limit}))
         return turn.poll()
@@ -98,6 +98,20 @@ def _mind_losses(turn: RolloutTurn) -> Decision | None:
     anew = present.model_copy(update={"recover_by": None}) if present.promoted else baking.begin(turn, turn.now)
     turn.become(bake=anew)
     return None
+
+
+def _was_lost(turn: RolloutTurn) -> bool:
+    """Whether a copy of the new version was lost and is back before anybody looked."""
+    served = _present(turn).served
+    return any(copy.ready_at != served.get(copy.id, copy.ready_at) for copy in turn.facts.copies(turn.new))
+
+
+def _discard(turn: RolloutTurn) -> Decision:
+    """Begin the bake anew; what was just measured is of the time in which a copy was lost."""
+    present = _present(turn)
+    anew = baking.begin(turn, turn.now)
+    turn.become(bake=present.model_copy(update={"served": anew.served}) if present.promoted else anew)
+    return turn.poll()
 
 
 def _present(turn: RolloutTurn) -> Bake:

@@ -86,7 +86,7 @@ class CopyRecord(Value):
             reason=None if self.ready else self.reason,
             message=None if self.ready else self.message,
             started_at=self.started_at,
-            ready_at=self.ready_at,
+            ready_at=self.ready_since or self.ready_at,
         )
 
 

@@ -69,9 +69,7 @@ def test_a_bad_measurement_turns_the_rollout_round() -> None:
     ("ready_at", "state"),
     [
         pytest.param(T0, CopyState.UNREADY, id="a copy is down"),
-        pytest.param(
-            T0 + timedelta(seconds=3), CopyState.READY, id="a copy was down and came back unseen"
-        ),
+        pytest.param(T0 + timedelta(seconds=3), CopyState.READY, id="a copy was down and came back unseen"),
     ],
 )
 def test_a_window_in_which_a_copy_was_lost_is_discarded(ready_at: datetime, state: CopyState) -> None:

@@ -96,6 +96,7 @@ def _bar(share: int) -> str:
 
 
 def _check(check: CheckProgress) -> str:
-    value = "" if check.value is None else f" {check.value:.4g}"
+    unit = " ms" if check.metric.startswith("latency") else ""
+    value = "" if check.value is None else f" {check.value:.4g}{unit}"
     outcome = "not yet" if check.outcome == "notYet" else check.outcome
     return f"{check.name}  {check.metric}{value} {check.threshold}: {outcome}"

@@ -119,8 +119,9 @@ def _checks(checks: list[dict[str, Any]]) -> list[Text]:
 def _check(check: dict[str, Any], width: int) -> Text:
     """`✓ errors  error-rate 0.0012 ≤ 0.01, 812 samples: passed`; in words only what the numbers do not say."""
     outcome = check["outcome"]
-    value = "" if check["value"] is None else f" {check['value']:.4g}"
-    baseline = "" if check["baseline"] is None else f" (baseline {check['baseline']:.4g})"
+    unit = " ms" if check["metric"].startswith("latency") else ""
+    value = "" if check["value"] is None else f" {check['value']:.4g}{unit}"
+    baseline = "" if check["baseline"] is None else f" (baseline {check['baseline']:.4g}{unit})"
     samples = f", {check['samples']} samples" if check["samples"] else ""
     told = _OUTCOMES.get(outcome, outcome) + ("" if check["enforced"] else ", only observed")
     why = f" - {check['message']}" if check["message"] and outcome in {"error", "inconclusive"} else ""

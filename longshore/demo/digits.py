@@ -8,7 +8,7 @@ HELD_OUT = 800
 """Of 1,797 pictures; no classifier sees these in training."""
 GOLDEN = 40
 """Of the held-out ones: the known answers that a copy is asked. The others are the traffic."""
-SEED = 7
+SEED = 1
 INPUT = "input-0"
 OUTPUT = "predict"
 

@@ -119,7 +119,7 @@ class _Story:
         self._serving("2")
 
     def _try_bad(self, traffic: Traffic, slow: float) -> None:
-        self._narrator.chapter("Version 3 looks fine on paper: its labels got mixed up, and it is far too large")
+        self._narrator.chapter("Version 3 looks fine on paper, but its training labels got mixed up, and it is slow")
         begun = len(traffic.answers)
         operation, events = self._roll("3")
         self._add(operation)

@@ -84,7 +84,7 @@ class Report:
     def missing(self) -> Iterator[str]:
         """A line for everything the demo is about that was not observed."""
         if self.stopped_by:
-            yield self.stopped_by
+            yield f"the rest, for the demo stopped: {self.stopped_by}"
             return
         if not self.onboarded:
             yield "version 1 was not seen serving with all its copies"

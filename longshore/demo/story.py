@@ -22,6 +22,8 @@ ENOUGH_ANSWERS = 150
 SLOW_FACTOR = 2.0
 """A client finds an answer slow that takes this many times version 2's 99th percentile, as the check `slow` does."""
 
+_ANOTHER_HOME = "run the demo in another LONGSHORE_HOME, or begin anew with longshore down --purge"
+
 
 def run(settings: Settings, narrator: Narrator) -> Report:
     """Tell the whole story and report what was observed. The stack stays up.
@@ -97,7 +99,7 @@ class _Story:
             self._driver.apply(*files)
         except ApiError as error:
             if error.status == 409:
-                raise DemoError(f"{error}: longshore down --purge, and the next demo begins anew") from error
+                raise DemoError(f"{error}; {_ANOTHER_HOME}") from error
             raise
         self._narrator.tell(f"target and versions are registered; their manifests are in {self._folder}", "✓")
 

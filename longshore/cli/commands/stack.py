@@ -91,7 +91,7 @@ def demo(
         raise Stop(str(error)) from error
     if output == "json":
         typer.echo(document(report.as_json(), output), nl=False)
-    else:
+    elif report.requests:
         from longshore.demo.summary import print_summary
 
         print_summary(report)

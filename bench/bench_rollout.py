@@ -71,7 +71,11 @@ class Observed:
         deadline = time.monotonic() + WITHIN
         while True:
             found = await self._describe(workflow)
-            if not found.pending_children and not found.pending_activities and not found.HasField("pending_workflow_task"):
+            if (
+                not found.pending_children
+                and not found.pending_activities
+                and not found.HasField("pending_workflow_task")
+            ):
                 return found.workflow_execution_info.state_transition_count
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{workflow} does not come to rest")
@@ -181,7 +185,9 @@ async def workers(settings: Settings, client: Client, store: Store) -> AsyncIter
     beside = asyncio.create_task(TargetWorkers(client, store, traffic, lambda _name, _spec: fleet.backend()).run())
     async with (
         workflow_worker(client, store, traffic, BUILD),
-        Worker(client, task_queue=bare.QUEUE, workflows=[bare.BareDeployment, bare.BareOperation], activities=[bare.no_op]),
+        Worker(
+            client, task_queue=bare.QUEUE, workflows=[bare.BareDeployment, bare.BareOperation], activities=[bare.no_op]
+        ),
         Worker(client, task_queue=bare.BESIDE, activities=[bare.no_op]),
     ):
         await make_current(client, BUILD, WITHIN)

@@ -46,7 +46,11 @@ def _documents() -> list[dict[str, Any]]:
         {
             "kind": "ModelVersion",
             "metadata": {"model": NAME, "version": "1"},
-            "spec": {"artifact": {"uri": UPSTREAM.as_uri(), "digest": digest}, "server": server, "resources": resources},
+            "spec": {
+                "artifact": {"uri": UPSTREAM.as_uri(), "digest": digest},
+                "server": server,
+                "resources": resources,
+            },
         },
         {
             "kind": "Deployment",

@@ -88,3 +88,8 @@ def write_golden(file: Path, model: str, digits: Digits) -> None:
         for question in questions(digits)
     )
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))
+
+
+def write_request(file: Path, digits: Digits) -> None:
+    """Write the body of one request, for people to send: `curl -d @request.json`."""
+    file.write_text(json.dumps(next(iter(questions(digits))).body))

@@ -8,7 +8,7 @@ from longshore.client import ApiError, Client
 from longshore.demo import manifests
 from longshore.demo.answers import Answer, by_version, recovery, tally
 from longshore.demo.classifiers import RECIPES, Classifier, Recipe, artifact_of, train
-from longshore.demo.digits import Split, infer_path, questions, split, write_golden
+from longshore.demo.digits import Split, infer_path, questions, split, write_golden, write_request
 from longshore.demo.driver import DemoError, Driver
 from longshore.demo.manifests import ACCELERATORS, COPIES, DEPLOYMENT, MODEL
 from longshore.demo.narrator import Narrator
@@ -84,6 +84,7 @@ class _Story:
     def _register(self, pictures: Split) -> None:
         self._narrator.chapter("Three digit classifiers")
         write_golden(self._golden, MODEL, pictures.golden)
+        write_request(self._folder / "request.json", pictures.golden)
         registered = self._driver.registered()
         files = [manifests.write_target(self._folder)]
         for recipe in RECIPES:

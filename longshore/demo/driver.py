@@ -119,15 +119,22 @@ class Driver:
         deadline = time.monotonic() + OPERATION_WITHIN
         events: list[dict[str, Any]] = []
         told = Events(self._narrator)
+
+        def take(event: dict[str, Any]) -> None:
+            if event["operation"] == operation_id:
+                events.append(event)
+                told.tell(event)
+
         while True:
-            # Looked at first and listened to afterwards: an operation's events are written before its end is.
+            while event := stream.next(LOOK_EVERY):
+                take(event)
+            told.pause()
             operation = self._operation(operation_id)
-            wait = 0.0 if operation and operation["endedAt"] else LOOK_EVERY
-            while event := stream.next(wait + 0.05):
-                if event["operation"] == operation_id:
-                    events.append(event)
-                    told.tell(event)
             if operation and operation["endedAt"]:
+                # The stream may lag behind the look.
+                for event in self._client.get("/v1/events", deployment=DEPLOYMENT, after=stream.position)["items"]:
+                    take(event)
+                told.pause()
                 return operation, events
             if operation and operation["phase"] == "Paused":
                 raise DemoError(f"{operation_id} is paused: {operation['message']}")

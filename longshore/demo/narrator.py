@@ -53,21 +53,27 @@ class Events:
     def __init__(self, narrator: Narrator) -> None:
         self._narrator = narrator
         self._passed: list[str] = []
+        self._batch = ""
 
     def tell(self, event: dict[str, Any]) -> None:
-        """Tell an event; checks that passed together are one line, told with what comes after them."""
+        """Tell an event; checks that passed together are one line."""
         batch = f"batch {event['batch']}: " if event.get("batch") else ""
         if event["type"] == "CheckPassed":
             self._passed.append(_figure(event))
+            self._batch = batch
             return
-        if self._passed:
-            self._narrator.tell(f"{batch}checks passed: {', '.join(self._passed)}", "✓")
-            self._passed.clear()
+        self.pause()
         if event["type"] in _UNSAID:
             return
         line, mark = _LINES.get(event["type"], ("{type}: {message}", "✗"))
         shares = " and ".join(f"{share}% to version {version}" for version, share in event.get("weights", {}).items())
         self._narrator.tell(batch + line.format_map({**event, "shares": shares}), mark)
+
+    def pause(self) -> None:
+        """Nothing more comes for now: tell what was held back."""
+        if self._passed:
+            self._narrator.tell(f"{self._batch}checks passed: {', '.join(self._passed)}", "✓")
+            self._passed.clear()
 
 
 def _figure(event: dict[str, Any]) -> str:

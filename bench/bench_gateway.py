@@ -177,7 +177,8 @@ def main() -> None:
         (copy,) = Client.from_environment().items(f"/v1/deployments/{NAME}/copies")
         host, _, port = copy["address"].partition(":")
         gateway = urlsplit(settings.gateway_url or "")
-        assert gateway.hostname and gateway.port
+        assert gateway.hostname
+        assert gateway.port
         ways = Way(host, int(port), "/"), Way(gateway.hostname, gateway.port, f"/v1/models/{NAME}/")
         rows = asyncio.run(measure(*ways))
     print(table(["loop", "way", "requests/s", "p50 ms", "p99 ms"], rows))

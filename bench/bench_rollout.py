@@ -7,35 +7,34 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from itertools import count
+from typing import Any
 
 import bare
 from measured import Spread, ratios, stack, table
-from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.api.common.v1 import WorkflowExecution
+from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
 from temporalio.client import Client, WithStartWorkflowOperation
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.worker import Worker
 
 from longshore.backends.simulated.fleet import SimulatedFleet
 from longshore.messages import DEPLOYMENT_WORKFLOW, TASK_QUEUE, Answer, ApplyRequest, VersionFacts, workflow_id
-from longshore.settings import Settings
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import ModelVersionSpec, Resources
 from longshore.spec.target import Host, TargetSpec
-from longshore.store.database import Database
 from longshore.stack.temporal import make_current
+from longshore.store.database import Database
 from longshore.store.store import Store
 from longshore.traffic.simulated import SimulatedTraffic
 from worker.main import connect, workflow_worker
 from worker.targets import TargetWorkers, utc_now
 
 BATCHES = (1, 5, 20)
-RUNS = 3
+RUNS = 5
 """After one of each that warms up."""
 TARGET, MODEL = "fleet", "codegen"
 BUILD = "bench"
@@ -71,11 +70,8 @@ class Observed:
         deadline = time.monotonic() + WITHIN
         while True:
             found = await self._describe(workflow)
-            if (
-                not found.pending_children
-                and not found.pending_activities
-                and not found.HasField("pending_workflow_task")
-            ):
+            busy = found.pending_children or found.pending_activities or found.HasField("pending_workflow_task")
+            if not busy:
                 return found.workflow_execution_info.state_transition_count
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{workflow} does not come to rest")
@@ -113,7 +109,7 @@ class Rollouts:
         """One rollout, or the onboarding when it is the first."""
         before = await self._observed.transitions(workflow_id(self._name)) if (number := next(self._numbers)) else 0
         began = time.perf_counter()
-        answer = await self._apply(str(number % 2 + 1))
+        answer = await self._apply(number)
         operation = f"deployment/{answer.operation}"
         result = await self._client.get_workflow_handle(operation).result()
         seconds = time.perf_counter() - began
@@ -122,25 +118,25 @@ class Rollouts:
         queues, local = await self._observed.calls(operation)
         return Run(seconds, both - before, queues, local)
 
-    async def _apply(self, version: str) -> Answer:
+    async def _apply(self, number: int) -> Answer:
+        version = str(number % 2 + 1)
         policy = {"batch": 1, "bake": "0s"}
         spec = DeploymentSpec.model_validate(
             {"target": TARGET, "model": MODEL, "version": version, "copies": self._copies, "rollout": policy}
         )
         facts = VersionFacts(version=version, resources=Resources(accelerators=1))
-        key = f"{self._name}-{next(self._numbers_of_keys)}"
+        key = f"{self._name}-{number}"
         request = ApplyRequest(actor="bench", key=key, name=self._name, spec=spec, facts=facts)
-        start = WithStartWorkflowOperation(
+        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
             DEPLOYMENT_WORKFLOW,
             id=workflow_id(self._name),
             task_queue=TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
-        return await self._client.execute_update_with_start_workflow(
+        answer: Answer = await self._client.execute_update_with_start_workflow(
             "apply", request, id=key, result_type=Answer, start_workflow_operation=start
         )
-
-    _numbers_of_keys = count()
+        return answer
 
 
 class References:
@@ -156,7 +152,7 @@ class References:
         """As many calls, to these queues in this order."""
         before = await self._observed.transitions(self._name) if (number := next(self._numbers)) > 1 else 0
         operation = f"{self._name}/{number}"
-        start = WithStartWorkflowOperation(
+        start: WithStartWorkflowOperation[bare.BareDeployment, None] = WithStartWorkflowOperation(
             bare.BareDeployment.run,
             id=self._name,
             task_queue=bare.QUEUE,
@@ -173,7 +169,7 @@ class References:
 
 
 @asynccontextmanager
-async def workers(settings: Settings, client: Client, store: Store) -> AsyncIterator[None]:
+async def workers(client: Client, store: Store) -> AsyncIterator[None]:
     """The product's worker as production runs it, save that fleet and traffic are arithmetic; and the reference's."""
     hosts = (Host(name="a", accelerators=8 * max(BATCHES)),)
     fleet = SimulatedFleet(TARGET, hosts, utc_now)
@@ -245,7 +241,7 @@ async def main() -> None:
         database = Database.connect(settings.database_url)
         client = await connect(settings)
         try:
-            async with workers(settings, client, Store(database)):
+            async with workers(client, Store(database)):
                 rows = [row for batches in BATCHES for row in await compare(client, Store(database), batches)]
         finally:
             await database.dispose()

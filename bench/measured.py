@@ -22,7 +22,7 @@ def stack(*parts: str) -> Iterator[Settings]:
     """A stack in a new home under /tmp, on free ports, gone afterwards; only these parts of it when they are named."""
     for name in [name for name in os.environ if name.startswith(OF_A_STACK)]:
         del os.environ[name]
-    home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))  # noqa: S108 - short, for sockets; mkdtemp makes it ours
+    home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))
     os.environ |= {"LONGSHORE_HOME": str(home), "LONGSHORE_PORT_BASE": "auto"}
     try:
         up(Settings.from_environment(), only=parts)
@@ -60,8 +60,7 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """A table that is Markdown, and aligned for a terminal."""
     lines = [heads, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(heads))]
-    shown = [
-        "| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)) + " |" for line in lines
-    ]
+    cells = [[cell.ljust(width) for cell, width in zip(line, widths, strict=True)] for line in lines]
+    shown = [f"| {' | '.join(line)} |" for line in cells]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(shown)

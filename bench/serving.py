@@ -40,17 +40,13 @@ def longshore(*arguments: str, given: str = "") -> str:
 def _documents() -> list[dict[str, Any]]:
     digest = f"sha256:{hashlib.sha256(UPSTREAM.read_bytes()).hexdigest()}"
     server = {"command": [sys.executable, "$(MODEL_PATH)"], "ready": "/", "protocol": "http"}
-    resources = {"accelerators": 1}
+    artifact, resources = {"uri": UPSTREAM.as_uri(), "digest": digest}, {"accelerators": 1}
     return [
         {"kind": "Target", "metadata": {"name": "here"}, "spec": {"backend": "local", "hosts": [_HOST]}},
         {
             "kind": "ModelVersion",
             "metadata": {"model": NAME, "version": "1"},
-            "spec": {
-                "artifact": {"uri": UPSTREAM.as_uri(), "digest": digest},
-                "server": server,
-                "resources": resources,
-            },
+            "spec": {"artifact": artifact, "server": server, "resources": resources},
         },
         {
             "kind": "Deployment",

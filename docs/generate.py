@@ -21,7 +21,8 @@ MANIFESTS = """\
 # Manifests
 
 Desired state is written as YAML documents of three kinds. `longshore validate -f FILE` checks them without a server,
-`longshore schema` prints their JSON Schema, and `longshore apply -f FILE` brings everything to what they say.
+`longshore schema` prints their JSON Schema, and `longshore apply -f FILE` brings everything to what they say. What the
+fields do to a rollout is told in [concepts](concepts.md); [a model of your own](first-model.md) writes a set of them.
 
 ```yaml
 {example}```
@@ -157,7 +158,16 @@ def command_line() -> str:
     from longshore.cli.kinds import KINDS as READ
 
     kinds = ", ".join(f"{kind.plural} (`{kind.short}`)" for kind in READ)
-    return "\n".join([CLI.replace("{kinds}", kinds), *(_command(path, command) for path, command in commands())])
+    known = list(commands())
+    index = _table(
+        ("command", ""), [(f"[`{path}`](#{path.replace(' ', '-')})", _first(command)) for path, command in known]
+    )
+    return "\n".join([CLI.replace("{kinds}", kinds), index, *(_command(path, command) for path, command in known)])
+
+
+def _first(command: Any) -> str:
+    """The first sentence of a command's help."""
+    return " ".join(command.help.split()).partition(". ")[0].rstrip(".")
 
 
 def commands() -> Iterator[tuple[str, Any]]:

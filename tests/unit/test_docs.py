@@ -150,6 +150,8 @@ def _reasons(tree: ast.AST) -> Iterator[str]:
 def _where_a_reason_is(node: ast.AST) -> Iterator[ast.AST]:
     if isinstance(node, ast.Dict):
         yield from (value for key, value in zip(node.keys, node.values, strict=True) if _is_text(key, "reason"))
+    if isinstance(node, ast.Assign) and any(getattr(goal, "id", "") == "reason" for goal in node.targets):
+        yield node.value
     if isinstance(node, ast.Call):
         yield from _reason_of_a_call(node)
 

@@ -1,0 +1,33 @@
+"""One stack for each file of stories, in a short home of its own; nothing is left behind."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from e2e_stack import SERVER, Stack
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack that is up, with a target."""
+    home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))  # short, for sockets lie in it
+    stack = Stack(home)
+    try:
+        stack.up()
+        stack.given_target()
+        yield stack
+    finally:
+        stack.run("down", "--purge")
+        shutil.rmtree(home, ignore_errors=True)
+    left = [process.pid for process in psutil.process_iter() if str(home) in " ".join(_command(process))]
+    assert left == [], SERVER
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []

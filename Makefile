@@ -13,16 +13,17 @@ PYTEST := $(BIN)/pytest
 help: ## show this list
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
+# What is made on the way goes to stderr: the stdout of `make demo ARGS="-o json"` is one object.
 .tools/bin/uv:
-	$(PYTHON) -m venv .tools
-	.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	@$(PYTHON) -m venv .tools >&2
+	@.tools/bin/python -m pip install --quiet --disable-pip-version-check uv==0.13.9 >&2
 
 setup: .venv/.installed ## make .venv with everything in it, as uv.lock says
 	@:
 
 .venv/.installed: uv.lock pyproject.toml | $(filter .tools/bin/uv,$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longshore needs Python 3.11 or newer: set PYTHON=…")'
-	UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen
+	@UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen >&2
 	@touch $@
 
 lint: setup ## ruff, mypy, import contracts
@@ -39,7 +40,7 @@ test: setup ## all tests
 	exit $$status
 
 demo: setup ## the guided tour; make demo ARGS="…" passes options on
-	$(BIN)/longshore demo $(ARGS)
+	@$(BIN)/longshore demo $(ARGS)
 
 up: setup ## start the embedded stack
 	$(BIN)/longshore up

@@ -35,7 +35,7 @@ def run(settings: Settings, narrator: Narrator) -> Report:
     """
     narrator.chapter("Bringing the stack up")
     stack = up(settings, say=narrator.tell)
-    narrator.tell("Postgres, Temporal, Envoy, API, worker and agent are up", "✓")
+    narrator.tell(f"Postgres, Temporal, Envoy, API, worker and agent are up{'' if stack.started else ' already'}", "✓")
     story = _Story(settings, stack, narrator)
     try:
         story.tell()

@@ -70,7 +70,8 @@ def up(
         child = _start(places, only, say)
     else:
         _check_same(running)
-    state = _wait(places, child, began + wait, say)
+    known = {name for name, part in running.parts.items() if part.well} if running else set()
+    state = _wait(places, child, began + wait, say, known)
     _wait_for_gateway(state, began + wait)
     return Stack(
         api_url=state.addresses["apiUrl"],
@@ -143,10 +144,13 @@ def _check_ports(places: Places, found: tuple[Part, ...]) -> None:
 
 
 def _wait(
-    places: Places, child: "subprocess.Popen[bytes] | None", deadline: float, say: Callable[[str], None]
+    places: Places,
+    child: "subprocess.Popen[bytes] | None",
+    deadline: float,
+    say: Callable[[str], None],
+    told: set[str],
 ) -> StackState:
-    """Follow the supervisor's file until every part is well."""
-    told: set[str] = set()
+    """Follow the supervisor's file until every part is well; say so of each that is not told already."""
     lock = places.lock(supervisor.LOCK)
     while True:
         state = read(places.stack_file)

@@ -53,9 +53,11 @@ def count_of(home: Path, word: str) -> int:
 def test_up_twice_is_one_stack(home: Path, settings: Settings) -> None:
     first = up(settings, only=INFRASTRUCTURE)
     before = pids_of(home)
-    second = up(settings, only=INFRASTRUCTURE)
+    said: list[str] = []
+    second = up(settings, only=INFRASTRUCTURE, say=said.append)
     assert first.started
     assert not second.started
+    assert said == [], "nothing happened"
     assert (second.api_url, second.gateway_url) == (first.api_url, first.gateway_url)
     assert pids_of(home) == before
 

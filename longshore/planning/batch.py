@@ -4,7 +4,7 @@ from collections import Counter
 from datetime import timedelta
 
 from longshore.planning import baking
-from longshore.planning.batches import batch_size, ladder, share
+from longshore.planning.batches import batch_size, dip_allowed, ladder, old_left, share
 from longshore.planning.operation import Decision, Ensure, Measure, Reserve
 from longshore.planning.rollback import ROOM_POLL, fail_if_broken
 from longshore.planning.rollout_state import Stage
@@ -70,7 +70,7 @@ def _request(turn: RolloutTurn) -> ReservationRequest:
         operation=order.id,
         resources=order.new.resources,
         batch=size,
-        dip=0 if onboarding else min(order.spec.rollout.unavailable_copies(copies), size),
+        dip=0 if onboarding else min(dip_allowed(order, state.settled), size),
         whole=onboarding,
         old_version=order.old.version if order.old else None,
         settled=state.settled,
@@ -80,7 +80,7 @@ def _request(turn: RolloutTurn) -> ReservationRequest:
 def dip(turn: RolloutTurn) -> Decision | None:
     """End old copies first, on whose accelerators the new ones will start."""
     order, state, facts = turn.order, turn.state, turn.facts
-    left = max(0, order.spec.copies - state.settled - state.dip)
+    left = max(0, old_left(order, state.settled) - state.dip)
     # Before the last old copies go, what they carry goes to the new ones, which are ready, and not to nobody.
     unshifted = left == 0 and state.settled and turn.old in state.weights
     if unshifted and (decision := turn.shift({turn.new: 100}, (turn.old,), f"100% to version {turn.new}", state.batch)):

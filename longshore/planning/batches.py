@@ -20,6 +20,19 @@ def batch_size(order: OperationOrder) -> int:
     return copies if order.old is None else order.spec.rollout.batch_copies(copies)
 
 
+def old_left(order: OperationOrder, new: int) -> int:
+    """Copies of the old version that stay beside `new` settled ones of the new: all of them before the first."""
+    before = order.copies_before if order.old else 0
+    return min(before, order.spec.copies - new) if new else before
+
+
+def dip_allowed(order: OperationOrder, settled: int) -> int:
+    """Old copies that may be drained before new ones start: `maxUnavailable` of the desired ones may be missing."""
+    copies = order.spec.copies
+    missing = order.spec.rollout.unavailable_copies(copies)
+    return max(0, min(missing, settled + old_left(order, settled) - (copies - missing)))
+
+
 def ladder(
     order: OperationOrder, done: tuple[BatchProgress, ...] = (), settled: int = 0, size: int | None = None
 ) -> tuple[BatchProgress, ...]:
@@ -31,15 +44,15 @@ def ladder(
         settled: copies of the new version from those.
         size: of the next batch, once its room is known; a full one, while it is not.
     """
-    copies, old = order.spec.copies, order.copies_before if order.old else 0
-
-    def left(new: int) -> int:
-        return min(old, copies - new) if new else old
-
+    copies = order.spec.copies
     laid, size = list(done), size or batch_size(order)
     while settled < copies:
         before, settled = settled, min(copies, settled + size)
-        remove, weight, number = left(before) - left(settled), share(settled, copies), len(laid) + 1
+        remove, weight, number = (
+            old_left(order, before) - old_left(order, settled),
+            share(settled, copies),
+            len(laid) + 1,
+        )
         laid.append(BatchProgress(number=number, add=settled - before, remove=remove, weight=weight, state="waiting"))
         size = batch_size(order)
     return tuple(laid)

@@ -105,6 +105,8 @@ def _grow(turn: ScaleTurn) -> Decision:
         return _start(turn, min(copies, serving + draining))  # called back, they need no room: they still hold theirs
     if serving >= copies:
         return _await(turn, copies)
+    if decision := turn.drain_to(turn.version, serving):
+        return decision  # those that were ending when it was aborted leave their room first
     if facts.grant is None:
         return turn.act(Reserve(request=_request(turn)))
     if facts.grant.granted:

@@ -1,0 +1,358 @@
+"""Plays a planner's decisions in pure Python: a fleet of a few lines, a route, room as the store grants it, a clock."""
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import ModuleType
+from typing import Any
+
+from longshore.planning.checks import Measurement, Outcome
+from longshore.planning.granting import serve
+from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
+from longshore.planning.operation import (
+    Acked,
+    Acknowledged,
+    Action,
+    Command,
+    Decision,
+    Drained,
+    DrainReport,
+    Ensure,
+    Facts,
+    Measure,
+    OperationOrder,
+    OperationResult,
+    Publish,
+    Reserve,
+    Smoke,
+    State,
+    Trouble,
+    Verify,
+    Withdraw,
+)
+from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom
+from longshore.planning.shortage import INSUFFICIENT
+from longshore.planning.words import Event, Phase
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+A_WHILE = 1500
+"""Decisions after which an operation that has not come to rest never will."""
+PATIENCE = 40
+"""Looks at what finds no room, or stands still, after which a person aborts the one and resumes the other."""
+AN_ACTION = timedelta(milliseconds=100)
+
+
+@dataclass
+class Behaviour:
+    """How the copies of a version behave."""
+
+    startup: float = 0.0
+    never_ready: bool = False
+    crashes: bool = False
+    ending: float = 0.0
+    """Seconds from being told to end to being gone."""
+    busy: float = 0.0
+    """Seconds from draining until the last request is done."""
+
+
+@dataclass
+class PlayedCopy:
+    number: int
+    version: str
+    born: datetime
+    broken: bool = False
+    draining_since: datetime | None = None
+    gone_at: datetime | None = None
+    down_until: datetime | None = None
+
+
+@dataclass
+class Fleet:
+    """Copies on one host of whole accelerators, one each."""
+
+    accelerators: int
+    behaviours: dict[str, Behaviour]
+    copies: list[PlayedCopy] = field(default_factory=list)
+    started: int = 0
+    sequence: int = 0
+
+    def add(self, version: str, born: datetime, *, broken: bool = False) -> None:
+        self.started += 1
+        self.copies.append(PlayedCopy(self.started, version, born, broken))
+
+    def state_of(self, copy: PlayedCopy, now: datetime) -> CopyState:
+        behaviour = self.behaviours[copy.version]
+        if copy.gone_at:
+            return CopyState.ENDING
+        if copy.draining_since:
+            return CopyState.DRAINING
+        if copy.broken or (copy.down_until and now < copy.down_until):
+            return CopyState.UNREADY
+        if behaviour.crashes:
+            return CopyState.FAILED
+        up = now >= copy.born + timedelta(seconds=behaviour.startup)
+        return CopyState.READY if up and not behaviour.never_ready else CopyState.STARTING
+
+    def ready(self, version: str, now: datetime) -> int:
+        return sum(one.version == version and self.state_of(one, now) is CopyState.READY for one in self.copies)
+
+    def count(self) -> dict[str, int]:
+        return dict(Counter(copy.version for copy in self.copies))
+
+    def ensure(self, action: Ensure, now: datetime) -> None:
+        """What the port asks of a backend: recall, drain, end, start."""
+        theirs = [copy for copy in self.copies if copy.version == action.version and not copy.gone_at]
+        serving = [copy for copy in theirs if not copy.draining_since]
+        draining = [copy for copy in theirs if copy.draining_since]
+        for copy in draining[: max(0, action.copies - len(serving))]:
+            copy.draining_since = None
+        # the least missed go first: not ready, then the newest
+        by_worth = sorted(serving, key=lambda one: (self.state_of(one, now) is not CopyState.READY, one.number))
+        for copy in by_worth[action.copies :]:
+            copy.draining_since = now
+        if action.surplus == "end":
+            for copy in theirs:
+                if copy.draining_since:
+                    copy.gone_at = now + timedelta(seconds=self.behaviours[copy.version].ending)
+        for _ in range(action.copies - len(serving) - len(draining)):
+            assert len(self.copies) < self.accelerators, "copies were started where there is no room"
+            self.add(action.version, now)
+        self.forget_gone(now)
+
+    def forget_gone(self, now: datetime) -> None:
+        self.copies = [copy for copy in self.copies if not copy.gone_at or now < copy.gone_at]
+
+    def in_flight(self, now: datetime) -> int:
+        return sum(
+            bool(copy.draining_since)
+            and now < copy.draining_since + timedelta(seconds=self.behaviours[copy.version].busy)
+            for copy in self.copies
+        )
+
+    def observe(self, now: datetime) -> Observation:
+        self.sequence += 1
+        copies = tuple(
+            Copy(
+                id=f"copy-{copy.number}",
+                deployment="digits",
+                model="digits",
+                version=copy.version,
+                host="a",
+                accelerators=(index,),
+                address=f"a:{copy.number}",
+                state=self.state_of(copy, now),
+                reason="ExitedAtStart" if self.state_of(copy, now) is CopyState.FAILED else None,
+            )
+            for index, copy in enumerate(self.copies)
+        )
+        hosts = (ObservedHost(name="a", accelerators=self.accelerators),)
+        return Observation(
+            target="here", sequence=self.sequence, at=now, hosts=hosts, copies=copies, deployment="digits"
+        )
+
+
+@dataclass
+class Story:
+    """What befalls an operation, by the seconds since it began or by the number of an action or decision."""
+
+    commands: list[tuple[float, str]] = field(default_factory=list)
+    losses: list[tuple[float, str, float]] = field(default_factory=list)
+    """(when, version, seconds until it is ready again)."""
+    troubles: set[int] = field(default_factory=set)
+    """Actions that fail for now."""
+    slow_acks: set[int] = field(default_factory=set)
+    """Routes published that are not acked at once."""
+    anew: set[int] = field(default_factory=set)
+    """Decisions after which the operation continues as new."""
+    outcomes: dict[int, Outcome] = field(default_factory=dict)
+    """What measurements say; the others pass, unless `bad`."""
+    bad: bool = False
+    lossy: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.lossy = bool(self.losses)
+
+
+@dataclass
+class Play:
+    """One operation played to its end: a person resumes what stands still, and gives up what finds no room."""
+
+    planner: ModuleType
+    state_type: type[State]
+    order: OperationOrder
+    fleet: Fleet
+    story: Story
+    now: datetime = START
+    route: dict[str, int] = field(default_factory=dict)
+    events: list[Event] = field(default_factory=list)
+    acknowledged: list[Acknowledged] = field(default_factory=list)
+    result: OperationResult | None = None
+    decision: Decision | None = None
+    most: int = 0
+    least_ready: int = 10**6
+    to_nobody: list[str] = field(default_factory=list)
+    """Weights on a version without a ready copy."""
+    blocked: int = 0
+    """Decisions that waited for room."""
+    stood: int = 0
+    """Decisions that stood still."""
+    _acts: int = 0
+    _publishes: int = 0
+    _measured: int = 0
+    _reservation: Reservation | None = None
+    _steps: list[int] = field(default_factory=list)
+
+    def run(self) -> "Play":
+        """Ask, carry out, wait; until it ended."""
+        state = self.planner.begin(self.order)
+        given: dict[str, Any] = {}
+        kept: Observation | None = None
+        waiting = [
+            (START + timedelta(seconds=at), _command(number, verb))
+            for number, (at, verb) in enumerate(sorted(self.story.commands), start=1)
+        ]
+        person = iter(("resume", "resume", "promote full"))
+        for number in range(A_WHILE):
+            due = tuple(command for at, command in waiting if at <= self.now)
+            waiting = [(at, command) for at, command in waiting if at > self.now]
+            kept = given.pop("observation", kept)
+            facts = Facts(now=self.now, observation=kept, commands=due, **given)
+            self.decision = decision = self.planner.advance(self.order, state, facts)
+            state = self.state_type.model_validate(json.loads(json.dumps(decision.state)))
+            assert state.model_dump(mode="json") == decision.state
+            self.events += decision.events
+            self.acknowledged += decision.acknowledged
+            given = {}
+            if decision.result:
+                self.result = decision.result
+                return self
+            if number in self.story.anew:
+                continue
+            if decision.actions:
+                given = self._carry_out(decision.actions)
+            else:
+                self.blocked += decision.reason == INSUFFICIENT
+                self.stood += decision.phase is Phase.PAUSED
+                if self.blocked == PATIENCE:
+                    waiting.append((self.now, _command(number + 100, "abort")))
+                if not waiting and self.stood >= PATIENCE:
+                    self.stood = 0
+                    waiting.append((self.now, _command(number + 100, next(person))))
+                instants = [at for at, _ in waiting] + ([decision.wait_until] if decision.wait_until else [])
+                if not instants:
+                    waiting.append((self.now, _command(number + 100, next(person))))
+                self._pass_until(max(self.now, min(instants, default=self.now)))
+        raise AssertionError(f"no rest after {A_WHILE} decisions: {state!r}")
+
+    def _pass_until(self, instant: datetime) -> None:
+        """Let time pass; what changes by itself on the way is looked at, too."""
+        moments = {instant}
+        for copy in self.fleet.copies:
+            behaviour = self.fleet.behaviours[copy.version]
+            moments |= {copy.born + timedelta(seconds=behaviour.startup), copy.gone_at, copy.down_until} - {None}
+        moments |= {START + timedelta(seconds=at) for at, _, _ in self.story.losses}
+        for moment in sorted(one for one in moments if self.now < one <= instant):
+            self.now = moment
+            self._befall()
+            self._look()
+
+    def _befall(self) -> None:
+        self.fleet.forget_gone(self.now)
+        for loss in list(self.story.losses):
+            at, version, seconds = loss
+            if START + timedelta(seconds=at) <= self.now:
+                self.story.losses.remove(loss)
+                ready = [one for one in self.fleet.copies if one.version == version]
+                if ready:
+                    ready[0].down_until = self.now + timedelta(seconds=seconds)
+
+    def _look(self) -> None:
+        """What must hold at every instant is gathered here."""
+        self.most = max(self.most, len(self.fleet.copies))
+        ready = sum(self.fleet.ready(version, self.now) for version in self.fleet.behaviours)
+        self.least_ready = min(self.least_ready, ready)
+        for version, weight in self.route.items():
+            if weight and not self.fleet.ready(version, self.now):
+                self.to_nobody.append(f"{version} has {weight}% at {self.now - START}")
+
+    def _carry_out(self, actions: tuple[Action, ...]) -> dict[str, Any]:
+        given: dict[str, Any] = {"answered": True}
+        for action in actions:
+            self._pass_until(self.now + AN_ACTION)
+            self._acts += 1
+            if self._acts in self.story.troubles:
+                return {"trouble": Trouble(action=action.kind, reason="Busy", message="busy", retryable=True)}
+            given |= self._act(action)
+            self._look()
+        return given
+
+    def _act(self, action: Action) -> dict[str, Any]:
+        match action:
+            case Verify():
+                return {"verified": True}
+            case Reserve():
+                return {"grant": self._reserve(action.request)}
+            case Ensure():
+                self._fence(action.step)
+                self.fleet.ensure(action, self.now)
+            case Publish():
+                self._fence(action.step)
+                assert sum(action.weights.values()) == 100, action.weights
+                self.route = dict(action.weights)
+                return {"acked": self._ack()}
+            case Withdraw():
+                self._fence(action.step)
+                self.route = {}
+                return {"acked": self._ack()}
+            case Drained():
+                return {"drain": DrainReport(acked=True, in_flight=self.fleet.in_flight(self.now))}
+            case Smoke():
+                return {"smoke": ""}
+            case Measure():
+                observation = self.fleet.observe(self.now)
+                measured = tuple(self._measure(name) for name in action.checks)
+                return {"measurements": measured, "observation": observation, "fresh": True}
+        return {"observation": self.fleet.observe(self.now), "fresh": True}
+
+    def _measure(self, name: str) -> Measurement:
+        self._measured += 1
+        outcome = self.story.outcomes.get(self._measured, Outcome.FAILED if self.story.bad else Outcome.PASSED)
+        return Measurement(check=name, outcome=outcome, at=self.now)
+
+    def _fence(self, step: int) -> None:
+        assert not self._steps or step >= self._steps[-1], "a step went back behind the fence"
+        self._steps.append(step)
+
+    def _ack(self) -> Acked:
+        self._publishes += 1
+        return Acked(acked=self._publishes not in self.story.slow_acks, at=self.now, gateways=1)
+
+    def _reserve(self, request: ReservationRequest) -> Grant:
+        """As the store does it, for one deployment."""
+        own = self._reservation
+        if own and own.answer and own.answer.granted:
+            asked = own.request
+            if (asked.version, asked.settled) == (request.version, request.settled):
+                return own.answer
+        asking = Reservation(
+            deployment="digits", operation=request.operation, ticket=1, request=request, held=own.held if own else {}
+        )
+        seen = self.fleet.observe(self.now)
+        (self._reservation,) = serve(TargetRoom("here", seen.hosts, seen.copies, (asking,))).reservations
+        assert self._reservation.answer
+        return self._reservation.answer
+
+
+def _command(number: int, verb: str) -> Command:
+    """`promote full` is promote with its option."""
+    word, _, option = verb.partition(" ")
+    return Command.model_validate({"sequence": number, "verb": word, "actor": "ada", "full": option == "full"})
+
+
+def serving(play: Play) -> dict[str, int]:
+    """Copies by version that are ready, all others counted under their state."""
+    counted: Counter[str] = Counter()
+    for copy in play.fleet.observe(play.now).copies:
+        counted[copy.version if copy.state is CopyState.READY else f"{copy.version} {copy.state}"] += 1
+    return dict(counted)

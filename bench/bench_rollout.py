@@ -14,6 +14,7 @@ from itertools import count
 from typing import Any
 
 import bare
+import structlog
 from measured import Spread, ratios, stack, table
 from temporalio.api.common.v1 import WorkflowExecution
 from temporalio.api.workflowservice.v1 import DescribeWorkflowExecutionRequest, DescribeWorkflowExecutionResponse
@@ -33,9 +34,8 @@ from longshore.traffic.simulated import SimulatedTraffic
 from worker.main import connect, workflow_worker
 from worker.targets import TargetWorkers, utc_now
 
-BATCHES = (1, 5, 20)
-RUNS = 5
-"""After one of each that warms up."""
+RUNS = {1: 7, 5: 5, 20: 3}
+"""Batches → rollouts that are measured, after one that warms up."""
 TARGET, MODEL = "fleet", "codegen"
 BUILD = "bench"
 REFERENCES: dict[str, Callable[[str], str]] = {
@@ -171,7 +171,7 @@ class References:
 @asynccontextmanager
 async def workers(client: Client, store: Store) -> AsyncIterator[None]:
     """The product's worker as production runs it, save that fleet and traffic are arithmetic; and the reference's."""
-    hosts = (Host(name="a", accelerators=8 * max(BATCHES)),)
+    hosts = (Host(name="a", accelerators=8 * max(RUNS)),)
     fleet = SimulatedFleet(TARGET, hosts, utc_now)
     traffic = SimulatedTraffic(utc_now)
     await store.targets.put(TARGET, TargetSpec(backend="simulated", hosts=hosts), "bench")
@@ -209,12 +209,13 @@ async def compare(client: Client, store: Store, batches: int) -> list[list[str]]
     await rollouts.roll()
     measured: list[Run] = []
     compared: dict[str, list[Run]] = {name: [] for name in REFERENCES}
-    for turn in range(RUNS + 1):
+    for turn in range(RUNS[batches] + 1):
         rolled = await rollouts.roll()
         others = {
             name: await references[name].run([queue_of(queue) for queue in rolled.queues])
             for name, queue_of in REFERENCES.items()
         }
+        print(f"{batches} batches, run {turn}: {rolled.seconds:.2f} s", file=sys.stderr)
         if turn:
             measured.append(rolled)
             for name, other in others.items():
@@ -236,13 +237,14 @@ def _shown(runs: list[Run]) -> list[str]:
 
 async def main() -> None:
     """Measure, and print the table."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger("warning"))
     with stack("postgres", "setup", "temporal") as settings:
         assert settings.database_url
         database = Database.connect(settings.database_url)
         client = await connect(settings)
         try:
             async with workers(client, Store(database)):
-                rows = [row for batches in BATCHES for row in await compare(client, Store(database), batches)]
+                rows = [row for batches in RUNS for row in await compare(client, Store(database), batches)]
         finally:
             await database.dispose()
     heads = ["batches", "what", "calls", "ms", "transitions", "rollout / it, time", "rollout / it, transitions"]

@@ -54,7 +54,7 @@ def ladder(decision: Decision) -> str:
         *_drawn("batches", [_batch(batch) for batch in progress.batches]),
         *_drawn("copies", [_ready(version, progress) for version in sorted(progress.copies)]),
         *_drawn("traffic", [f"version {v}  {_bar(share)} {share}%" for v, share in sorted(progress.traffic.items())]),
-        *_drawn("checks", [_check(check) for check in progress.checks]),
+        *_drawn("checks", _checks(progress.checks)),
     ]
     return "\n".join([*lines, "", "```", *drawn, "```"] if drawn else lines)
 
@@ -95,8 +95,13 @@ def _bar(share: int) -> str:
     return "█" * round(share / 5)
 
 
-def _check(check: CheckProgress) -> str:
+def _checks(checks: tuple[CheckProgress, ...]) -> list[str]:
+    width = max((len(check.name) for check in checks), default=0)
+    return [_check(check, width) for check in checks]
+
+
+def _check(check: CheckProgress, width: int) -> str:
     unit = " ms" if check.metric.startswith("latency") else ""
     value = "" if check.value is None else f" {check.value:.4g}{unit}"
     outcome = "not yet" if check.outcome == "notYet" else check.outcome
-    return f"{check.name}  {check.metric}{value} {check.threshold}: {outcome}"
+    return f"{check.name:{width}}  {check.metric}{value} {check.threshold}: {outcome}"

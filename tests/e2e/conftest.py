@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from e2e_stack import SERVER, Stack
+from e2e_stack import Stack
 
 
 @pytest.fixture(scope="module")
@@ -21,9 +21,10 @@ def stack() -> Iterator[Stack]:
         yield stack
     finally:
         stack.run("down", "--purge")
+        left = [life["pid"] for life in stack.lives.living()]
         shutil.rmtree(home, ignore_errors=True)
-    left = [process.pid for process in psutil.process_iter() if str(home) in " ".join(_command(process))]
-    assert left == [], SERVER
+    left += [process.pid for process in psutil.process_iter() if str(home) in " ".join(_command(process))]
+    assert left == []
 
 
 def _command(process: psutil.Process) -> list[str]:

@@ -21,9 +21,10 @@ help: ## show this list
 setup: .venv/.installed ## make .venv with everything in it, as uv.lock says
 	@:
 
+# Compiled once here, and not by every process of the first stack at the same time.
 .venv/.installed: uv.lock pyproject.toml | $(filter .tools/bin/uv,$(UV))
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Longshore needs Python 3.11 or newer: set PYTHON=…")'
-	@UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen >&2
+	@UV_PYTHON_DOWNLOADS=never $(UV) sync --frozen --compile-bytecode >&2
 	@touch $@
 
 lint: setup ## ruff, mypy, import contracts

@@ -16,11 +16,12 @@ WIDTH = 100
 """Columns where there is no terminal to ask."""
 _COLOURS = {"Succeeded": "green", "RolledBack": "yellow"}
 _LOOK_ON = (
+    (f"get deployment {DEPLOYMENT}", "what serves now, and how well"),
     (f"rollout history {DEPLOYMENT}", "every operation, and how it ended"),
     (f"events {DEPLOYMENT}", "what happened, with the numbers of every check"),
     (f"ledger {DEPLOYMENT}", "which version had which share of the traffic, and when"),
     ("open temporal", "the workflows behind it"),
-    (f"rollout undo {DEPLOYMENT}", "back to version 1"),
+    (f"scale {DEPLOYMENT} --copies 5", "one copy more, and no request lost"),
     ("down --purge", "stop the stack and remove all of this"),
 )
 

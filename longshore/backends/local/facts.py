@@ -3,6 +3,7 @@
 import os
 
 import longshore
+from longshore.backends.local import memory
 from longshore.backends.local.fleet import Fleet
 from longshore.spec.base import Value
 
@@ -37,6 +38,9 @@ def facts_of(fleet: Fleet) -> AgentFacts:
         cpus_enforced=(
             "whole CPUs, by affinity" if hasattr(os, "sched_setaffinity") else "no: this system has no CPU affinity"
         ),
-        # An address-space limit would be wrong: CUDA reserves far more than it uses.
-        memory_enforced="no: out of memory, the kernel ends copies before the agent",
+        memory_enforced=(
+            "by the agent: a copy that holds more is ended within seconds"
+            if memory.LIMITED
+            else "no: this system does not tell what of a copy's memory it cannot take back"
+        ),
     )

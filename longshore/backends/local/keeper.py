@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import httpx
 import structlog
 
-from longshore.backends.local import limits
+from longshore.backends.local import limits, memory
 from longshore.backends.local.fleet import Fleet
 from longshore.backends.local.invocation import Invocation
 from longshore.backends.local.logs import copy_folder, last_words, open_log, prune, rotate, shrink
@@ -49,7 +49,9 @@ class Keeper:
         self._troubles: dict[str, str] = {}
         self._resting = False
         self._at_rest = asyncio.Event()
-        self._logs_due = 0.0
+        self._sizes_due = 0.0
+        self._outgrown: dict[str, str] = {}
+        """Copy → what to say of it once it is gone."""
 
     def recover(self) -> None:
         """Take back every running copy after a restart of the agent, and end what belongs to no copy.
@@ -119,9 +121,10 @@ class Keeper:
                 self._troubles.pop(state.deployment, None)
         if self._resting and not self._running():
             self._at_rest.set()
-        if time.monotonic() >= self._logs_due:
-            self._logs_due = time.monotonic() + limits.LOG_LOOK
+        if time.monotonic() >= self._sizes_due:
+            self._sizes_due = time.monotonic() + limits.SIZE_LOOK
             self._bound_logs()
+            self._bound_memory()
 
     def _look_at(self, key: Key, copy: CopyRecord, client: httpx.AsyncClient) -> None:
         if copy.pid is not None and not self._processes.alive(copy.pid):
@@ -198,6 +201,9 @@ class Keeper:
         if self._resting and not copy.ending and not copy.draining:
             self._save(key, after_rest(copy))
             return
+        if outgrown := self._outgrown.pop(copy.id, None):
+            self._exit(key, "MemoryExceeded", outgrown)
+            return
         words = last_words(self._fleet.folder, copy.id)
         said = self._starter.masked(self._level(key, copy), [words])[0] if words else "it wrote nothing"
         self._exit(key, "ExitedAtStart" if copy.ready_at is None else "Exited", f"{how}: {said}")
@@ -245,6 +251,19 @@ class Keeper:
                     rotate(self._fleet.folder, copy.id)
                 except OSError as error:
                     self._tell(copy.id, error)
+
+    def _bound_memory(self) -> None:
+        """End a copy that holds more memory than its version asked for, as the kernel would one in a cgroup."""
+        for state in self._durable.states() if memory.LIMITED else ():
+            for copy in state.copies:
+                allowed = state.levels[copy.version].spec.resources.memory_gib
+                if allowed is None or copy.pid is None or copy.ending:
+                    continue
+                held = memory.held_gib(copy.pid)
+                if held > allowed:
+                    self._outgrown[copy.id] = f"held {held:.2f} GiB of memory, and memoryGiB allows {allowed:g}"
+                    self._processes.kill(copy.pid, copy.id)
+                    logger.warning("copy killed: it outgrew its memory", copy=copy.id, held_gib=round(held, 2))
 
     def _run_once(self, tasks: dict[str, asyncio.Task[None]], name: str, work: Callable[[], Work]) -> None:
         """Run work as a task unless it runs already. If it ends by an error, the next look begins it anew."""

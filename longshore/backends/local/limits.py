@@ -40,5 +40,5 @@ PORTS = range(20_000, 32_000)
 AGENT_TIMEOUT = 30.0
 """The adapter waits so long for the agent; beyond `VERIFY_WAIT`."""
 
-LOG_LOOK = 5.0
-"""Between two looks at the logs' sizes."""
+SIZE_LOOK = 5.0
+"""Between two looks at the sizes of logs and memory."""

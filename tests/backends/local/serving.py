@@ -2,8 +2,8 @@
 
 Started by the agent as `python serving.py …`. It notes each of its starts in the folder that CONTROL names; a file
 `unready` there makes it answer 503. `--exit` leaves at once, `--deaf` ignores SIGTERM, `--child` has a child process,
-`--say TEXT` writes a line first, `--leak` writes its secret, `--hide` loses its environment, as servers do that set
-their process title.
+`--say TEXT` writes a line first, `--hoard MIB` takes that much memory, `--leak` writes its secret, `--hide` loses its
+environment, as servers do that set their process title.
 """
 
 import json
@@ -39,6 +39,7 @@ def main() -> None:
             os.execve(sys.executable, [sys.executable, *sys.argv], left)  # noqa: S606 - no shell is meant
     if "--say" in sys.argv:
         print(sys.argv[sys.argv.index("--say") + 1], flush=True)  # noqa: T201 - a server's log
+    _hoard = b"x" * (int(sys.argv[sys.argv.index("--hoard") + 1]) << 20) if "--hoard" in sys.argv else b""
     if "--leak" in sys.argv:
         print("my token is", os.environ["TOKEN"], flush=True)  # noqa: T201 - what must be masked
     if "--exit" in sys.argv:

@@ -58,10 +58,10 @@ class Meter:
             raise AssertionError("only checks with a source are golden")
         try:
             requests = golden.load(check.source.golden)
-            right = await golden.ask(backend, copies, requests)
+            score = await golden.ask(backend, copies, requests)
         except golden.GoldenError as error:
             return could_not_measure(check, str(error), self._clock())
-        return measure_golden(check, right, len(requests), self._clock())
+        return measure_golden(check, score.right, len(requests), self._clock(), score.first_wrong)
 
 
 def evidence_of(asked: MeasureInput, samples: list[Sample], earlier: list[Sample], now: datetime) -> Evidence:

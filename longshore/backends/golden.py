@@ -16,6 +16,9 @@ TIMEOUT = 10.0
 """Seconds for the answer to one golden request."""
 MOST = 1000
 """Golden requests asked in one measurement; the first of a longer file."""
+MOST_SHOWN = 60
+"""Characters of a value that a message shows."""
+OK = 200
 
 
 class GoldenRequest(Value):
@@ -51,7 +54,15 @@ def load(uri: str) -> tuple[GoldenRequest, ...]:
     return tuple(requests[:MOST])
 
 
-async def ask(backend: Backend, copies: tuple[Copy, ...], requests: tuple[GoldenRequest, ...]) -> int:
+class Score(Value):
+    """What came of asking golden requests."""
+
+    right: int
+    first_wrong: str | None = None
+    """The first request, in the file's order, that was not answered as expected, and how it was: one line."""
+
+
+async def ask(backend: Backend, copies: tuple[Copy, ...], requests: tuple[GoldenRequest, ...]) -> Score:
     """Ask the copies in turn, and count the right answers. A wrong status is a wrong answer.
 
     Raises:
@@ -61,7 +72,7 @@ async def ask(backend: Backend, copies: tuple[Copy, ...], requests: tuple[Golden
         raise GoldenError("no copy is ready to be asked")
     turn = asyncio.Semaphore(ASKED_AT_ONCE)
 
-    async def one(number: int, request: GoldenRequest) -> bool:
+    async def one(number: int, request: GoldenRequest) -> str | None:
         async with turn:
             copy = copies[number % len(copies)]
             try:
@@ -69,30 +80,49 @@ async def ask(backend: Backend, copies: tuple[Copy, ...], requests: tuple[Golden
                 answer = await backend.send(copy, method, request.path, request.body, TIMEOUT)
             except BackendError as error:
                 raise GoldenError(f"copy {copy.id}: {error.message}") from None
-            return answer.status == 200 and matches(request.expect, answer)
+            wrong = f"status {answer.status}" if answer.status != OK else mismatch(request.expect, answer)
+            return f"request {number + 1}: {wrong}" if wrong else None
 
     answers = await asyncio.gather(*(one(number, request) for number, request in enumerate(requests)))
-    return sum(answers)
+    wrong = [answer for answer in answers if answer is not None]
+    return Score(right=len(answers) - len(wrong), first_wrong=wrong[0] if wrong else None)
 
 
 def matches(expected: Any, answer: HttpAnswer) -> bool:
     """Whether a JSON answer holds all that is expected."""
+    return mismatch(expected, answer) is None
+
+
+def mismatch(expected: Any, answer: HttpAnswer) -> str | None:
+    """What of an answer is not as expected, in a few words; None when it holds all of it."""
     try:
-        return contains(answer.json_body(), expected)
-    except (ValueError, json.JSONDecodeError):
-        return False
+        actual = answer.json_body()
+    except ValueError:
+        return "the answer is not JSON"
+    return difference(actual, expected, "")
 
 
-def contains(actual: Any, expected: Any) -> bool:
-    """Whether every field of `expected` is in `actual` with that value; lists are compared item by item."""
-    if isinstance(expected, dict):
-        return isinstance(actual, dict) and all(
-            key in actual and contains(actual[key], value) for key, value in expected.items()
+def difference(actual: Any, expected: Any, where: str) -> str | None:
+    """The first field of `expected` that `actual` has otherwise, with its path; lists are compared item by item."""
+    if isinstance(expected, dict) and isinstance(actual, dict):
+        parts = [(key, f"{where}.{key}".lstrip(".")) for key in expected]
+        return next(
+            (
+                found
+                for key, path in parts
+                if (found := difference(actual[key], expected[key], path) if key in actual else f"{path} is missing")
+            ),
+            None,
         )
-    if isinstance(expected, list):
-        return (
-            isinstance(actual, list)
-            and len(actual) == len(expected)
-            and all(contains(one, other) for one, other in zip(actual, expected, strict=True))
-        )
-    return bool(actual == expected)
+    if isinstance(expected, list) and isinstance(actual, list):
+        if len(actual) != len(expected):
+            return f"{where} has {len(actual)} items, not {len(expected)}"
+        pairs = enumerate(zip(actual, expected, strict=True))
+        found = (difference(one, other, f"{where}[{index}]") for index, (one, other) in pairs)
+        return next((text for text in found if text), None)
+    return None if actual == expected else f"{where or 'the answer'} is {_short(actual)}, not {_short(expected)}"
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}…"

@@ -123,21 +123,24 @@ def measure(check: Check, evidence: Evidence) -> Measurement:
     )
 
 
-def measure_golden(check: Check, right: int, asked: int, now: datetime) -> Measurement:
+def measure_golden(check: Check, right: int, asked: int, now: datetime, first_wrong: str | None = None) -> Measurement:
     """Measure an accuracy check: `right` of `asked` golden requests were answered as expected.
 
-    Golden requests are chosen, not sampled: `minSamples` says nothing about them.
+    Golden requests are chosen, not sampled: `minSamples` says nothing about them. A failed one tells of the first wrong
+    answer, which often shows that it is the golden file that is wrong.
     """
     if asked == 0:
         return could_not_measure(check, "the golden file holds no request", now)
     value = right / asked
+    passed = _within(check, value)
+    example = "" if passed or first_wrong is None else f"; {first_wrong}"
     return Measurement(
         check=check.name,
-        outcome=Outcome.PASSED if _within(check, value) else Outcome.FAILED,
+        outcome=Outcome.PASSED if passed else Outcome.FAILED,
         at=now,
         value=value,
         samples=asked,
-        message=_sentence(check, value, None, asked),
+        message=_sentence(check, value, None, asked) + example,
     )
 
 

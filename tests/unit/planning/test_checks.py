@@ -151,6 +151,8 @@ def test_a_broken_baseline_of_today_is_an_error_too() -> None:
 def test_accuracy_is_the_share_answered_right() -> None:
     assert measure_golden(RIGHT, 19, 20, T0).outcome is Outcome.PASSED
     assert measure_golden(RIGHT, 18, 20, T0).outcome is Outcome.FAILED
+    assert measure_golden(RIGHT, 18, 20, T0, "request 3: status 500").message.endswith("; request 3: status 500")
+    assert "request 3" not in measure_golden(RIGHT, 19, 20, T0, "request 3: status 500").message
     assert measure_golden(RIGHT, 0, 0, T0).outcome is Outcome.ERROR
 
 

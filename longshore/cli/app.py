@@ -5,7 +5,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from longshore.cli.commands import declare, read, rollout, stack
+from longshore.cli.commands import declare, read, rehearse, rollout, stack
 from longshore.cli.exits import USAGE, Stop
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ _PANELS: dict[str, dict[str, Callable[..., int]]] = {
     "Desired state": {
         "apply": declare.apply,
         "diff": declare.diff,
+        "rehearse": rehearse.rehearse,
         "delete": declare.delete,
         "validate": declare.validate,
         "schema": declare.schema,

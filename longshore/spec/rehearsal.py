@@ -113,6 +113,9 @@ class Approve(Asked):
     roles: tuple[str, ...] = Field(default=(), description="The roles that they have.")
 
 
+Request = Apply | Scale | Promote | Undo | Control | Approve
+"""Whatever is asked of a deployment."""
+
 # -- what breaks ---------------------------------------------------------------------------------------------------
 
 
@@ -163,17 +166,7 @@ class Throttle(Fault):
 
 
 Event = Annotated[
-    Apply
-    | Scale
-    | Promote
-    | Undo
-    | Control
-    | Approve
-    | CrashWorker
-    | FailHost
-    | SetVersion
-    | FailMetrics
-    | Throttle,
+    Apply | Scale | Promote | Undo | Control | Approve | CrashWorker | FailHost | SetVersion | FailMetrics | Throttle,
     Field(discriminator="do"),
 ]
 
@@ -209,7 +202,8 @@ def load_rehearsals(paths: Iterable[str], stdin: TextIO | None = None) -> list[R
 
 def _checked(content: Any) -> Rehearsal:
     if isinstance(content, dict) and content.get("kind", KIND) != KIND:
-        raise DocumentError([(("kind",), f"{content['kind']} is not a Rehearsal, which alone is rehearsed: write {KIND}")])
+        message = f"{content['kind']} is not a Rehearsal, which alone is rehearsed: write {KIND}"
+        raise DocumentError([(("kind",), message)])
     rehearsal = check_as(Rehearsal, content)
     if problems := list(_unknown_names(rehearsal.spec)):
         raise DocumentError(problems)

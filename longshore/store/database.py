@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Final, Self
 
-from sqlalchemy import event, text
+from sqlalchemy import Connection, event, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -20,6 +20,8 @@ CONNECT_TIMEOUT_S: Final = 5
 """A database on the same machine or network answers in milliseconds, or is not there."""
 POOL_TIMEOUT_S: Final = 10.0
 """Waiting longer for a free connection than this means that something holds them all."""
+SQLITE_LOCK_S: Final = 30.0
+"""Several processes of a rehearsal write in turns; one that was killed lets go at once."""
 POOL_SIZE: Final = 5
 POOL_OVERFLOW: Final = 15
 STATEMENT_TIMEOUT_MS: Final = 15_000
@@ -29,7 +31,7 @@ IDLE_IN_TRANSACTION_MS: Final = 30_000
 
 
 class Database:
-    """One database: PostgreSQL, or an SQLite in memory that keeps nothing.
+    """One database: PostgreSQL, or an SQLite in memory or in a file, which need not outlive a crash of the machine.
 
     | call | what it does |
     |---|---|
@@ -44,20 +46,23 @@ class Database:
         self._engine = engine
         self._url = url
         self._notices = Notices(native_url(url) if self.is_postgres else None)
-        # SQLite in memory is one connection: transactions take turns.
+        # SQLite is one connection: transactions take turns.
         self._turn = None if self.is_postgres else asyncio.Lock()
 
     @classmethod
     def connect(cls, url: str) -> Self:
-        """A database by its address: `postgresql://…` as psycopg understands it, or `sqlite+aiosqlite://`.
+        """A database by its address: `postgresql://…` as psycopg understands it, or `sqlite+aiosqlite://` (`///file`).
 
         Raises:
             StoreUnavailableError: the address makes no sense.
         """
         parsed = parse_url(url)
         if parsed.get_backend_name() == "sqlite":
-            engine = create_async_engine(parsed, poolclass=StaticPool)
-            event.listen(engine.sync_engine, "connect", _enforce_foreign_keys)
+            engine = create_async_engine(
+                parsed, poolclass=StaticPool, connect_args={"timeout": SQLITE_LOCK_S, "isolation_level": None}
+            )
+            event.listen(engine.sync_engine, "connect", _prepare_sqlite)
+            event.listen(engine.sync_engine, "begin", _begin_sqlite)
             return cls(engine, parsed)
         engine = create_async_engine(
             parsed.set(drivername="postgresql+psycopg"),
@@ -79,7 +84,7 @@ class Database:
 
     @property
     def is_postgres(self) -> bool:
-        """Whether this is PostgreSQL; else it is SQLite in memory."""
+        """Whether this is PostgreSQL; else it is SQLite."""
         return self._url.get_backend_name() == "postgresql"
 
     @asynccontextmanager
@@ -172,10 +177,16 @@ def session_options(url: URL, **settings: int) -> str:
     return " ".join([*([given] if isinstance(given, str) else given), *own]).strip()
 
 
-def _enforce_foreign_keys(connection: Any, _record: Any) -> None:
+def _prepare_sqlite(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
-    cursor.execute("PRAGMA foreign_keys=ON")
+    for pragma in ("foreign_keys=ON", "journal_mode=WAL", "synchronous=OFF"):
+        cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the lock for writing at once: one who read first would be refused it when another process wrote since."""
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def _sentence(error: Exception) -> str:

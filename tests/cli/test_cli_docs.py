@@ -22,7 +22,8 @@ def _load() -> ModuleType:
 GENERATE = _load()
 COMMANDS: dict[str, Any] = dict(GENERATE.commands())
 VERBS = (
-    "up down demo doctor apply diff delete validate schema get describe events ledger logs traffic scale open version"
+    "up down demo doctor apply diff rehearse delete validate schema get describe events ledger logs traffic scale open "
+    "version"
 )
 ROLLOUT_VERBS = "status watch history pause resume promote abort undo retry"
 

@@ -1,15 +1,22 @@
-"""A fleet of arithmetic: hosts, copies that take their start-up time, and nothing random."""
+"""A fleet of arithmetic: hosts, copies that take their start-up time, and nothing random.
 
-from collections.abc import Callable
+It behaves like a level-triggered orchestrator: it remembers the last level asked of every version, and starts what a
+level lacks wherever there is room, when it is asked, when a copy was lost and when room appears.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
-from longshore.backends.port import Backend, BackendError, CopiesLevel, HttpAnswer
+from longshore.backends.port import Backend, BackendError, CopiesLevel
+from longshore.backends.simulated.backend import SimulatedBackend
 from longshore.planning.fence import Fence, FenceRefusedError
 from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
+from longshore.planning.room import choose_accelerators
 from longshore.spec.base import Value
-from longshore.spec.model_version import ModelVersionSpec
+from longshore.spec.model_version import Resources
 from longshore.spec.target import Host
 
 Clock = Callable[[], datetime]
@@ -19,16 +26,19 @@ class Behaviour(Value):
     """How the copies of a version behave; left out, they are healthy at once."""
 
     startup: float = 0.0
-    """Seconds from start to ready."""
+    """Seconds from start to ready, rounded up to whole ones."""
     never_ready: bool = False
+    """No copy becomes ready; those that are stay so."""
     crashes: bool = False
     """Exits at start until it is given up."""
     answers: bool = True
     """Whether requests straight to a copy are answered with 200."""
+    resources: Resources | None = None
+    """What a copy takes; None is what its level says."""
 
 
 @dataclass
-class _SimulatedCopy:
+class SimulatedCopy:
     """One copy: what was decided about it; its state follows from the clock."""
 
     id: str
@@ -38,6 +48,16 @@ class _SimulatedCopy:
     started_at: datetime
     draining: bool = False
     lost: bool = False
+    """It was ready and went down; it starts anew in its place."""
+    ready_at: datetime | None = None
+    """Set once it was seen ready: what its version does later no longer changes that."""
+    replaces: str | None = None
+    """Id of the lost copy in whose stead it was started."""
+
+    @property
+    def subject(self) -> tuple[str, str]:
+        """(deployment, version)."""
+        return self.level.deployment, self.level.version
 
 
 @dataclass
@@ -47,17 +67,24 @@ class SimulatedFleet:
     | call | what it does |
     |---|---|
     | `behave(version, Behaviour(...))` | how copies of a version behave from now on |
-    | `lose(copy_id)` | a running copy is gone; the next level starts another |
-    | `throttle(every)` | every nth call is refused as too many |
+    | `lose(copy_id)` | a running copy is down, and starts again in its place |
+    | `fail_host(name)` `restore_host(name)` | its copies are gone at once; others start where room is |
+    | `throttle(every)` | every nth call is refused as too many; 0 refuses none |
+    | `next_change()` | when a copy that starts will be ready |
     """
 
     name: str
     hosts: tuple[Host, ...]
     clock: Clock
     behaviours: dict[str, Behaviour] = field(default_factory=dict)
-    copies: list[_SimulatedCopy] = field(default_factory=list)
+    copies: list[SimulatedCopy] = field(default_factory=list)
     fences: dict[str, Fence] = field(default_factory=dict)
     levels: dict[tuple[str, str], CopiesLevel] = field(default_factory=dict)
+    """The last level asked of each (deployment, version)."""
+    owed: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    """Ids of lost copies in whose stead none was started yet."""
+    down: set[str] = field(default_factory=set)
+    """Hosts that are down."""
     most_accelerators: int = 0
     """The most accelerators that copies ever held together."""
     calls: int = 0
@@ -67,158 +94,199 @@ class SimulatedFleet:
 
     def backend(self) -> Backend:
         """The fleet behind the port."""
-        return _SimulatedBackend(self)
+        return SimulatedBackend(self)
+
+    # -- what happens to it ----------------------------------------------------------------------------------------
 
     def behave(self, version: str, behaviour: Behaviour) -> None:
         """From now on the copies of a version behave so."""
         self.behaviours[version] = behaviour
 
     def lose(self, copy_id: str) -> None:
-        """A running copy is gone; it is started again by its level, as any orchestrator would."""
+        """A running copy is down; it is started again in its place."""
         for copy in self.copies:
             if copy.id == copy_id:
-                copy.started_at = self.clock()
-                copy.lost = True
+                copy.started_at, copy.ready_at, copy.lost = self.clock(), None, True
+
+    def fail_host(self, name: str) -> tuple[SimulatedCopy, ...]:
+        """A host is down: its copies are gone at once. Says which were lost; the others start where room is."""
+        self.down.add(name)
+        gone = tuple(copy for copy in self.copies if copy.host == name)
+        lost = tuple(copy for copy in gone if not copy.draining)
+        self.copies = [copy for copy in self.copies if copy not in gone]
+        for copy in lost:
+            self.owed.setdefault(copy.subject, []).append(copy.id)
+        self._fill()
+        return lost
+
+    def restore_host(self, name: str) -> None:
+        """A host is back, empty."""
+        self.down.discard(name)
+        self._fill()
 
     def throttle(self, every: int) -> None:
-        """Refuse every nth call."""
+        """Refuse every nth call; 0 refuses none any more."""
         self.refused_every = every
 
-    def state_of(self, copy: _SimulatedCopy) -> CopyState:
+    def called(self) -> None:
+        """Count a call.
+
+        Raises:
+            BackendError: it is its turn to be refused.
+        """
+        self.calls += 1
+        if self.refused_every and self.calls % self.refused_every == 0:
+            raise BackendError("Throttled", f"{self.name}: too many calls", retryable=True)
+
+    # -- how it stands ---------------------------------------------------------------------------------------------
+
+    def behaviour(self, version: str) -> Behaviour:
+        """How the copies of a version behave now."""
+        return self.behaviours.get(version, Behaviour())
+
+    def state_of(self, copy: SimulatedCopy) -> CopyState:
         """Where a copy is, by the clock."""
-        behaviour = self.behaviours.get(copy.level.version, Behaviour())
+        behaviour = self.behaviour(copy.level.version)
         if copy.draining:
             return CopyState.DRAINING
-        if behaviour.crashes:
+        if copy.ready_at is None and behaviour.crashes:
             return CopyState.FAILED
-        up = self.clock() >= copy.started_at + timedelta(seconds=behaviour.startup)
-        if behaviour.never_ready or not up:
+        if copy.ready_at is None and not behaviour.never_ready and self.clock() >= self._due(copy):
+            copy.ready_at = self._due(copy)
+        if copy.ready_at is None:
             return CopyState.UNREADY if copy.lost else CopyState.STARTING
         return CopyState.READY
+
+    def next_change(self) -> datetime | None:
+        """When the next copy that starts will be ready; None when none will be."""
+        return min(
+            (
+                self._due(copy)
+                for copy in self.copies
+                if self.state_of(copy) in {CopyState.STARTING, CopyState.UNREADY}
+                and not self.behaviour(copy.level.version).never_ready
+            ),
+            default=None,
+        )
+
+    def ready(self, deployment: str) -> Counter[str]:
+        """Version → ready copies of a deployment."""
+        return Counter(
+            copy.level.version
+            for copy in self.copies
+            if copy.level.deployment == deployment and self.state_of(copy) is CopyState.READY
+        )
 
     def free(self, host: Host) -> tuple[int, ...]:
         """Accelerators of a host that no copy holds."""
         held = {index for copy in self.copies if copy.host == host.name for index in copy.accelerators}
         return tuple(index for index in range(host.accelerators) if index not in held)
 
+    def observe(self, deployment: str | None) -> Observation:
+        """Read the fleet, or one deployment's part."""
+        self.sequence += 1
+        hosts = tuple(
+            ObservedHost(
+                name=host.name,
+                accelerators=host.accelerators,
+                accelerator_memory_gib=host.accelerator_memory_gib,
+                up=host.name not in self.down,
+            )
+            for host in self.hosts
+        )
+        copies = tuple(self._seen(copy) for copy in self.copies if deployment in {None, copy.level.deployment})
+        return Observation(
+            target=self.name, sequence=self.sequence, at=self.clock(), hosts=hosts, copies=copies, deployment=deployment
+        )
+
+    # -- levels ----------------------------------------------------------------------------------------------------
+
     def bring(self, level: CopiesLevel) -> None:
-        """Bring one version to its level."""
+        """Bring one version to its level, as far as there is room; the rest starts once there is.
+
+        Raises:
+            FenceRefusedError: a later step has already written.
+        """
         highest = self.fences.get(level.deployment)
         if highest is not None and level.fence < highest:
             raise FenceRefusedError(f"{level.deployment}: step {level.fence} is older than {highest}")
         self.fences[level.deployment] = level.fence
-        theirs = [
-            copy
-            for copy in self.copies
-            if (copy.level.deployment, copy.level.version) == (level.deployment, level.version)
-        ]
-        for copy in sorted(theirs, key=lambda copy: (copy.draining, int(copy.id.rsplit("-", 1)[1])))[: level.copies]:
-            copy.draining = False
-        kept = [copy for copy in theirs if not copy.draining][: level.copies]
-        for copy in theirs:
-            if copy not in kept:
-                copy.draining = True
-                if level.surplus == "end":
-                    self.copies.remove(copy)
-        for _ in range(level.copies - len(kept)):
-            self._start(level)
+        subject = level.deployment, level.version
+        self.levels[subject] = level
+        theirs = sorted((copy for copy in self.copies if copy.subject == subject), key=self._worth)
+        for rank, copy in enumerate(theirs):
+            copy.draining = rank >= level.copies
+            if copy.draining and level.surplus == "end":
+                self.copies.remove(copy)
+        self._fill()
 
-    def _start(self, level: CopiesLevel) -> None:
-        need = level.spec.resources.accelerators
-        fitting = [
-            host
-            for host in sorted(self.hosts, key=lambda host: (len(self.free(host)), host.name))
-            if len(self.free(host)) >= need
-            and host.accelerator_memory_gib >= level.spec.resources.accelerator_memory_gib
-        ]
-        if not fitting:
-            raise BackendError("InsufficientAccelerators", f"{self.name} has no host with {need} free", retryable=True)
-        host = fitting[0]
-        self.started += 1
-        copy = _SimulatedCopy(
-            id=f"{level.deployment}-{level.version}-{self.started}",
-            level=level,
-            host=host.name,
-            accelerators=self.free(host)[:need],
-            started_at=self.clock(),
-        )
-        self.copies.append(copy)
-        held = sum(len(other.accelerators) for other in self.copies)
+    def _worth(self, copy: SimulatedCopy) -> tuple[bool, bool, int]:
+        """Which copies stay (see `CopiesLevel`): those that drain go first, then those not ready, then the newest."""
+        drains = copy.draining
+        unready = not drains and self.state_of(copy) is not CopyState.READY
+        return drains, unready, int(copy.id.rsplit("-", 1)[1])
+
+    def _fill(self) -> None:
+        """Start what the levels lack, where there is room, in the order in which the levels were first asked."""
+        for subject, level in self.levels.items():
+            have = sum(copy.subject == subject and not copy.draining for copy in self.copies)
+            owed = self.owed.get(subject, [])
+            del owed[max(0, level.copies - have) :]
+            for _ in range(level.copies - have):
+                if not self._start(level, owed[0] if owed else None):
+                    break
+                del owed[:1]
+        held = sum(len(copy.accelerators) for copy in self.copies)
         self.most_accelerators = max(self.most_accelerators, held)
 
-    def observe(self, deployment: str | None) -> Observation:
-        """Read the fleet, or one deployment's part."""
-        self.sequence += 1
-        return Observation(
-            target=self.name,
-            sequence=self.sequence,
-            at=self.clock(),
-            hosts=tuple(
-                ObservedHost(
-                    name=host.name,
-                    accelerators=host.accelerators,
-                    accelerator_memory_gib=host.accelerator_memory_gib,
-                )
-                for host in self.hosts
-            ),
-            copies=tuple(
-                Copy(
-                    id=copy.id,
-                    deployment=copy.level.deployment,
-                    model=copy.level.model,
-                    version=copy.level.version,
-                    host=copy.host,
-                    accelerators=copy.accelerators,
-                    address=f"{copy.host}.simulated:{copy.id.rsplit('-', 1)[1]}",
-                    state=self.state_of(copy),
-                    reason="ExitedAtStart" if self.state_of(copy) is CopyState.FAILED else None,
-                    message="exit status 1" if self.state_of(copy) is CopyState.FAILED else None,
-                    started_at=copy.started_at,
-                )
-                for copy in self.copies
-                if deployment in {None, copy.level.deployment}
-            ),
-            deployment=deployment,
+    def _start(self, level: CopiesLevel, replaces: str | None) -> bool:
+        """Start a copy where its level places it, else on the host that it fills best. Says whether there was room."""
+        resources = self.behaviour(level.version).resources or level.spec.resources
+        placed = Counter(copy.host for copy in self.copies if copy.subject == (level.deployment, level.version))
+        fitting = [
+            (placed[host.name] >= level.placement.get(host.name, 0), len(self.free(host)), host.name, chosen)
+            for host, chosen in self._fits(resources)
+        ]
+        if not fitting:
+            return False
+        _, _, host, accelerators = min(fitting)
+        self.started += 1
+        self.copies.append(
+            SimulatedCopy(
+                id=f"{level.deployment}-{level.version}-{self.started}",
+                level=level,
+                host=host,
+                accelerators=accelerators,
+                started_at=self.clock(),
+                replaces=replaces,
+            )
         )
+        return True
 
-    def called(self) -> None:
-        """Count a call, and refuse it when it is its turn."""
-        self.calls += 1
-        if self.refused_every and self.calls % self.refused_every == 0:
-            raise BackendError("Throttled", f"{self.name}: too many calls", retryable=True)
+    def _fits(self, resources: Resources) -> Iterator[tuple[Host, tuple[int, ...]]]:
+        for host in self.hosts:
+            memory = dict.fromkeys(self.free(host), host.accelerator_memory_gib)
+            chosen = choose_accelerators(memory, resources.accelerators, resources.accelerator_memory_gib)
+            if chosen is not None and host.name not in self.down:
+                yield host, chosen
 
+    def _due(self, copy: SimulatedCopy) -> datetime:
+        return copy.started_at + timedelta(seconds=math.ceil(self.behaviour(copy.level.version).startup))
 
-class _SimulatedBackend:
-    """A `SimulatedFleet` behind the port."""
-
-    def __init__(self, fleet: SimulatedFleet) -> None:
-        self._fleet = fleet
-
-    async def declare(self, hosts: tuple[Host, ...]) -> None:
-        self._fleet.hosts = hosts
-
-    async def verify(self, model: str, version: str, spec: ModelVersionSpec) -> None:
-        self._fleet.called()
-
-    async def ensure(self, level: CopiesLevel) -> Observation:
-        self._fleet.called()
-        self._fleet.bring(level)
-        return self._fleet.observe(level.deployment)
-
-    async def observe(self, deployment: str | None = None) -> Observation:
-        self._fleet.called()
-        return self._fleet.observe(deployment)
-
-    async def send(
-        self,
-        copy: Copy,
-        method: str,
-        path: str,
-        body: Any | None,
-        timeout: float,
-    ) -> HttpAnswer:
-        well = self._fleet.behaviours.get(copy.version, Behaviour()).answers
-        return HttpAnswer(status=200 if well else 500, body=b"{}")
-
-    async def logs(self, copy_id: str, tail: int) -> list[str]:
-        return [f"{copy_id} is simulated"][:tail]
+    def _seen(self, copy: SimulatedCopy) -> Copy:
+        state = self.state_of(copy)
+        failed = state is CopyState.FAILED
+        return Copy(
+            id=copy.id,
+            deployment=copy.level.deployment,
+            model=copy.level.model,
+            version=copy.level.version,
+            host=copy.host,
+            accelerators=copy.accelerators,
+            address=f"{copy.host}.simulated:{copy.id.rsplit('-', 1)[1]}",
+            state=state,
+            reason="ExitedAtStart" if failed else None,
+            message="exit status 1" if failed else None,
+            started_at=copy.started_at,
+            ready_at=copy.ready_at,
+        )

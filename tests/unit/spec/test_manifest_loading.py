@@ -204,10 +204,7 @@ NOT_IN_THIS_RELEASE = {
     ),
     "rehearsals": (
         "kind: Rehearsal\nmetadata: {name: a}\n",
-        (
-            "1: kind: Rehearsal is not in this release of Longshore: it has Target, ModelVersion, Deployment; "
-            "remove the document"
-        ),
+        "1: kind: a Rehearsal is not applied: longshore rehearse -f FILE plays it",
     ),
     "freezes": (
         "kind: Freeze\n",

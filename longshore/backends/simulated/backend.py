@@ -1,0 +1,45 @@
+"""The simulated fleet behind the port of backends."""
+
+from typing import TYPE_CHECKING, Any
+
+from longshore.backends.port import CopiesLevel, HttpAnswer
+from longshore.planning.observed import Copy, Observation
+from longshore.spec.model_version import ModelVersionSpec
+from longshore.spec.target import Host
+
+if TYPE_CHECKING:
+    from longshore.backends.simulated.fleet import SimulatedFleet
+
+
+class SimulatedBackend:
+    """A `Backend` over a `SimulatedFleet`; every call may be the one that is refused."""
+
+    def __init__(self, fleet: "SimulatedFleet") -> None:
+        self._fleet = fleet
+
+    async def declare(self, hosts: tuple[Host, ...]) -> None:
+        """See `Backend`."""
+        self._fleet.hosts = hosts
+
+    async def verify(self, model: str, version: str, spec: ModelVersionSpec) -> None:
+        """See `Backend`: nothing simulated is ever missing."""
+        self._fleet.called()
+
+    async def ensure(self, level: CopiesLevel) -> Observation:
+        """See `Backend`."""
+        self._fleet.called()
+        self._fleet.bring(level)
+        return self._fleet.observe(level.deployment)
+
+    async def observe(self, deployment: str | None = None) -> Observation:
+        """See `Backend`."""
+        self._fleet.called()
+        return self._fleet.observe(deployment)
+
+    async def send(self, copy: Copy, method: str, path: str, body: Any | None, timeout: float) -> HttpAnswer:
+        """See `Backend`."""
+        return HttpAnswer(status=200 if self._fleet.behaviour(copy.version).answers else 500, body=b"{}")
+
+    async def logs(self, copy_id: str, tail: int) -> list[str]:
+        """See `Backend`."""
+        return [f"{copy_id} is simulated"][:tail]

@@ -1,0 +1,174 @@
+"""What the timeline asks of deployments, asked as the API asks it: as updates, whose refusals become events."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError, WorkflowUpdateStage
+from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
+
+from longshore.messages import (
+    DEPLOYMENT_WORKFLOW,
+    REFUSED,
+    TASK_QUEUE,
+    Answer,
+    ApplyRequest,
+    ControlRequest,
+    PromoteRequest,
+    Refusal,
+    Request,
+    ScaleRequest,
+    UndoRequest,
+    VersionFacts,
+    workflow_id,
+)
+from longshore.planning.words import Event, EventType
+from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.rehearsal import TARGET, Apply, Promote, Scale, Undo
+from longshore.spec.rehearsal import Request as Asked
+from longshore.store.records import Record
+from longshore.store.store import Store
+from worker.rehearsal.seeding import ACTOR
+from worker.rehearsal.world import World
+
+ANSWER_LIMIT = 120.0
+"""Real seconds for a worker to take a request in; on any machine that works it takes milliseconds."""
+
+
+class UnansweredError(Exception):
+    """The workers did not take a request in."""
+
+
+class Asking:
+    """Asks, and keeps what was not answered yet: some answers take simulated time."""
+
+    def __init__(self, client: Client, world: World, store: Store) -> None:
+        self._client = client
+        self._world = world
+        self._store = store
+        self._asked = 0
+        self._waiting: set[asyncio.Task[None]] = set()
+
+    @property
+    def answered(self) -> bool:
+        """Whether everything asked so far was answered."""
+        return not self._waiting
+
+    async def ask(self, event: Asked) -> None:
+        """Ask, and return once a worker has taken it in.
+
+        Raises:
+            UnansweredError: none did.
+        """
+        self._asked += 1
+        key = f"{ACTOR}-{self._asked}"
+        try:
+            async with asyncio.timeout(ANSWER_LIMIT):
+                handle = await self._start(event, key)
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            refusal = Refusal(reason="Retired", message="is retired: longshore apply -f FILE onboards it again")
+            await self._refused(event, key, refusal)
+            return
+        except TimeoutError:
+            raise UnansweredError(f"no worker took in {event.do} of {event.deployment}") from None
+        task = asyncio.create_task(self._hear(event, key, handle))
+        self._waiting.add(task)
+        task.add_done_callback(self._waiting.discard)
+
+    async def _start(self, event: Asked, key: str) -> Any:
+        if isinstance(event, Apply):
+            operation: WithStartWorkflowOperation[Any, Any] = WithStartWorkflowOperation(
+                DEPLOYMENT_WORKFLOW,
+                id=workflow_id(event.deployment),
+                task_queue=TASK_QUEUE,
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            )
+            return await self._client.start_update_with_start_workflow(
+                "apply",
+                await self._desired(event, key),
+                id=key,
+                result_type=Answer,
+                wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+                start_workflow_operation=operation,
+            )
+        handle = self._client.get_workflow_handle(workflow_id(event.deployment))
+        return await handle.start_update(
+            event.do,
+            request_of(event, key),
+            id=key,
+            result_type=Answer,
+            wait_for_stage=WorkflowUpdateStage.ACCEPTED,
+        )
+
+    async def _hear(self, event: Asked, key: str, handle: Any) -> None:
+        try:
+            await handle.result()
+        except WorkflowUpdateFailedError as error:
+            cause = error.cause
+            if not (isinstance(cause, ApplicationError) and cause.type == REFUSED):
+                raise
+            await self._refused(event, key, Refusal.model_validate(cause.details[0]))
+
+    async def _refused(self, event: Asked, key: str, refusal: Refusal) -> None:
+        """A refusal is an event, as the API makes one."""
+        told = Event(
+            at=self._world.now(),
+            deployment=event.deployment,
+            type=EventType.REFUSED,
+            actor=ACTOR,
+            message=refusal.message,
+            evidence={"verb": event.do, "reason": refusal.reason},
+        )
+        await self._store.record(Record(source=f"request/{key}", step=0, events=(told,)))
+
+    async def _desired(self, event: Apply, key: str) -> ApplyRequest:
+        """The newest desired state, with what the event gives in its place."""
+        labels, before = await self._newest(event.deployment)
+        given = event.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        changes = {name: value for name, value in given.items() if name not in {"at", "do", "deployment", "labels"}}
+        spec = DeploymentSpec.model_validate(merged({"target": TARGET, **before}, changes))
+        behaviour = self._world.behaviour(spec.version)
+        return ApplyRequest(
+            actor=ACTOR,
+            key=key,
+            name=event.deployment,
+            labels=labels if event.labels is None else event.labels,
+            spec=spec,
+            facts=VersionFacts(
+                version=spec.version, resources=behaviour.resources, side_by_side=behaviour.side_by_side
+            ),
+        )
+
+    async def _newest(self, name: str) -> tuple[dict[str, str], dict[str, Any]]:
+        """Labels and spec that an apply changes: of the newest revision that has not ended, else today's."""
+        rows = await self._store.deployments.rows([name])
+        if not rows:
+            return {}, {}
+        under_way = [one for one in await self._store.deployments.revisions(name) if not one.phase.ended]
+        newest = max(under_way, key=lambda one: one.number, default=None)
+        spec = newest.spec if newest and not rows[0].retired else rows[0].spec
+        return rows[0].labels, spec.model_dump(mode="json", by_alias=True)
+
+
+def request_of(event: Asked, key: str) -> Request:
+    """A verb as its update takes it."""
+    if isinstance(event, Scale):
+        return ScaleRequest(actor=ACTOR, key=key, copies=event.copies)
+    if isinstance(event, Promote):
+        return PromoteRequest(actor=ACTOR, key=key, full=event.full)
+    if isinstance(event, Undo):
+        return UndoRequest(actor=ACTOR, key=key, to=event.to)
+    return ControlRequest(actor=ACTOR, key=key)
+
+
+def merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Mappings merged field by field, at every depth; lists and values are replaced."""
+    both = dict(before)
+    for name, value in changes.items():
+        inner = both.get(name)
+        both[name] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
+    return both

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from longshore.cli.exits import ERROR, REACHED, Stop, say
+from longshore.cli.exits import ERROR, REACHED, STOPPED_WAITING, Stop, say
 from longshore.cli.options import seconds
 from longshore.cli.output import document
 
@@ -89,6 +89,9 @@ def demo(
         report = run(Settings.from_environment(), Narrator())
     except StackError as error:
         raise Stop(str(error)) from error
+    except KeyboardInterrupt:
+        message = "stopped; the stack stays up, and whatever it was told to do goes on: longshore down stops that too"
+        raise Stop(message, STOPPED_WAITING) from None
     if output == "json":
         typer.echo(document(report.as_json(), output), nl=False)
     elif report.requests:

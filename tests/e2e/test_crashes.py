@@ -37,7 +37,11 @@ class Rollout:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self.version = ""
+
+    @property
+    def version(self) -> str:
+        """The version that serves."""
+        return str(self.stack.read("get", "deployment", NAME)["version"])
 
     def onboard(self) -> None:
         """Bring the first version live."""
@@ -46,21 +50,19 @@ class Rollout:
         with self.stack.following(NAME) as followed:
             self.stack.when_applied(NAME, model=NAME, version="1", copies=COPIES, rollout=POLICY)
             followed.wait_for("RolloutSucceeded")
-        self.version = "1"
-        self.stack.then_serves(NAME, self.version, COPIES)
+        self.stack.then_serves(NAME, "1", COPIES)
 
     def to_the_other(self, kill: Callable[[str, str], float], **changes: Any) -> "Outcome":
         """Roll out the other version under load, and kill something at each moment; `kill(moment, new version)`."""
-        stack, old = self.stack, self.version
-        self.version = "2" if old == "1" else "1"
-        outcome = Outcome(stack, self.version)
+        stack, new = self.stack, "2" if self.version == "1" else "1"
+        outcome = Outcome(stack)
         with stack.following(NAME) as followed, stack.lives.counted() as count, outcome.load:
-            stack.when_applied(NAME, version=self.version, **changes)
+            stack.when_applied(NAME, version=new, **changes)
             for moment, batch in MOMENTS:
                 followed.wait_for(moment, batch)
-                outcome.kills.append(kill(moment, self.version))
+                outcome.kills.append(kill(moment, new))
             followed.wait_for("RolloutSucceeded")
-            stack.then_serves(NAME, self.version, COPIES)
+            stack.then_serves(NAME, new, COPIES)
             outcome.events = stack.events(NAME, followed.after)
             eventually(lambda: len(followed.events) >= len(outcome.events), "what was followed is what was listed")
             outcome.followed = followed.events[: len(outcome.events)]
@@ -71,9 +73,8 @@ class Rollout:
 class Outcome:
     """What came of a rollout."""
 
-    def __init__(self, stack: Stack, version: str) -> None:
+    def __init__(self, stack: Stack) -> None:
         self._stack = stack
-        self.version = version
         self.load = Load(stack.gateway, NAME)
         self.kills: list[float] = []
         self.events: list[dict[str, Any]] = []
@@ -89,6 +90,7 @@ class Outcome:
         told = [(event["type"], event["batch"]) for event in self.events if event["type"] not in disturbances]
         assert told == UNDISTURBED
         assert self.followed == self.events
+        assert set(self.load.by_version()) == {"1", "2"}, "there was a load on both"
         assert self.most <= PEAK
         shifts = [event["weights"] for event in self._stack.events(NAME) if event["type"] == "TrafficShifted"]
         assert self._stack.then_ledger_is_whole(NAME) == shifts

@@ -22,6 +22,7 @@ def stack(*parts: str) -> Iterator[Settings]:
     """A stack in a new home under /tmp, on free ports, gone afterwards; only these parts of it when they are named."""
     for name in [name for name in os.environ if name.startswith(OF_A_STACK)]:
         del os.environ[name]
+    # Short, for sockets lie in it; outside of anyone's home, for under root Postgres runs as another user.
     home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))
     os.environ |= {"LONGSHORE_HOME": str(home), "LONGSHORE_PORT_BASE": "auto"}
     try:

@@ -134,3 +134,7 @@ class SayingInput(Value):
 
     state: DeploymentState
     at: datetime
+    ended: OperationOrder | None = None
+    """An operation that ended, by its own word or without one."""
+    result: OperationResult | None = None
+    """How."""

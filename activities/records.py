@@ -7,9 +7,9 @@ from temporalio import activity
 from activities.failures import as_failures
 from activities.inputs import SayingInput, StepInput
 from longshore.planning.deployment import DeploymentState, Revision
-from longshore.planning.operation import OperationOrder, VersionFacts
+from longshore.planning.operation import OperationOrder, OperationResult, VersionFacts
 from longshore.planning.room import Grant, ReservationRequest
-from longshore.planning.words import OperationKind, Phase
+from longshore.planning.words import Event, EventType, OperationKind, Phase
 from longshore.store.records import DeploymentRecord, DeploymentRow, LedgerChange, OperationRow, Record, RevisionRow
 from longshore.store.store import Store
 
@@ -67,6 +67,26 @@ class RecordActivities:
         await self._store.record(
             Record(source=f"deployment/{state.name}", step=state.sequence, deployment=row, revisions=revisions)
         )
+        if saying.ended and saying.result:
+            await self._close(saying.ended, saying.result, saying.at)
+
+    async def _close(self, order: OperationOrder, result: OperationResult, at: datetime) -> None:
+        """Say the end of an operation that could not say it itself, and give back its room."""
+        row = await self._store.deployments.operation(order.id)
+        if row is None or row.phase.ended:
+            return
+        told = {"phase": result.phase, "reason": result.reason, "message": result.message, "ended_at": at}
+        closed = row.model_copy(update={**told, "step": row.step + 1})
+        event = Event(
+            at=at,
+            deployment=order.deployment,
+            type=EventType.ROLLOUT_FAILED,
+            revision=order.revision,
+            message=result.message or "ended without a result",
+            evidence={"reason": result.reason},
+        )
+        await self._store.record(Record(source=order.id, step=closed.step, events=(event,), operation=closed))
+        await self._store.reservations.release(order.target, order.id)
 
     @activity.defn(name="reserve_room")
     @as_failures

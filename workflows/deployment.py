@@ -161,18 +161,19 @@ class DeploymentWorkflow:
     async def _settle(self, order: OperationOrder, result: OperationResult) -> None:
         state = planner.settle(self._state, order, result)
         self._state = state.model_copy(update={"sequence": state.sequence + 1})
-        await self._record()
+        await self._record(order, result)
 
-    async def _record(self) -> None:
+    async def _record(self, ended: OperationOrder | None = None, result: OperationResult | None = None) -> None:
         """Write the state as it is now, once; those who come while it is being written wait for theirs."""
         async with self._recording:
             state = self._state
             workflow.set_current_details(details.standing(state))
-            if state.sequence <= self._recorded or state.spec is None:
+            if ended is None and (state.sequence <= self._recorded or state.spec is None):
                 return
+            said = state.model_copy(update={"answered": ()})
             await workflow.execute_local_activity(
                 "record_deployment",
-                SayingInput(state=state.model_copy(update={"answered": ()}), at=workflow.now()),
+                SayingInput(state=said, at=workflow.now(), ended=ended, result=result),
                 start_to_close_timeout=RECORD,
                 retry_policy=RETRY,
             )
@@ -203,10 +204,11 @@ class DeploymentWorkflow:
     @workflow.update
     async def retire(self, request: ControlRequest) -> Answer:
         """End whatever is under way, without restoring, then remove everything."""
-        under_way = self._state.operation
-        if self._loaded and under_way is not None and under_way.kind is not OperationKind.RETIRE:
+        await workflow.wait_condition(lambda: self._loaded)
+        # One may have ended and another have begun while this waited: two never run, so each is ended first.
+        while (under_way := self._state.operation) is not None and under_way.kind is not OperationKind.RETIRE:
             await self._command("retire", request)
-            await workflow.wait_condition(lambda: self._state.operation is not under_way)
+            await self._end_of(under_way.number)
         return await self._accept(request, lambda: planner.decide_retire(self._state, request))
 
     @workflow.update
@@ -276,7 +278,8 @@ class DeploymentWorkflow:
 
     async def _accept(self, request: Request, decide: Callable[[], Accepted | Refusal]) -> Answer:
         """Decide, remember the answer under its key, and give it once it is durable and under way."""
-        await workflow.wait_condition(lambda: self._loaded)
+        if not self._loaded:
+            await workflow.wait_condition(lambda: self._loaded)
         if (answered := self._state.answer_to(request.key)) is not None:
             return answered
         decision = decide()
@@ -310,6 +313,9 @@ class DeploymentWorkflow:
         )
         self._state = self._state.with_answer(request.key, answer)
         return answer
+
+    async def _end_of(self, number: int) -> None:
+        await workflow.wait_condition(lambda: self._state.operation is None or self._state.operation.number != number)
 
     async def _command(
         self, verb: str, request: ControlRequest | PromoteRequest, *, full: bool = False

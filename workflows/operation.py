@@ -55,7 +55,8 @@ class Operation(Generic[S]):
         self._records: int = carried.get("records", 0)
         self._commands = [Command.model_validate(command) for command in carried.get("commands", [])]
         self._hands = Hands(order)
-        self._kept: Observation | None = None
+        seen = carried.get("observation")
+        self._kept = Observation.model_validate(seen) if seen else None
         self._given: dict[str, Any] = {}
         self._said: tuple[Phase, str | None, str | None] | None = None
         self._progress: Progress | None = None
@@ -126,6 +127,7 @@ class Operation(Generic[S]):
             "state": self._state.model_dump(mode="json"),
             "records": self._records,
             "commands": [command.model_dump(mode="json") for command in self._commands],
+            "observation": self._kept.model_dump(mode="json") if self._kept else None,
             "startedAt": self._started_at.isoformat(),
         }
 
@@ -173,7 +175,7 @@ class Operation(Generic[S]):
             return
         parent = workflow.get_external_workflow_handle(workflow_id(self._order.deployment))
         try:
-            await parent.signal("acknowledged", acknowledged)
+            await self._finish(parent.signal("acknowledged", acknowledged))
         except ApplicationError as error:
             workflow.logger.warning("nobody waits for the answer to a control verb: %s", error)
 

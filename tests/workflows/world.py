@@ -1,5 +1,6 @@
 """A small world for workflow tests: the real workflows and activities over a simulated fleet and simulated traffic."""
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
@@ -13,7 +14,7 @@ from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdate
 from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.copies import CopyActivities
 from activities.lost import LostActivities
@@ -71,10 +72,15 @@ class World:
 
     env: WorkflowEnvironment
     accelerators: int = 8
+    database: str = "sqlite+aiosqlite://"
     rate: float = 50.0
     fleet: SimulatedFleet = field(init=False)
     traffic: SimulatedTraffic = field(init=False)
     store: Store = field(init=False)
+    interceptors: tuple[Interceptor, ...] = ()
+    cached_workflows: int = 1000
+    """With none, every task is a replay from the beginning, as if the worker had died before it."""
+    _running: list[asyncio.Task[None]] = field(default_factory=list)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _keys: Any = field(default_factory=itertools.count)
 
@@ -82,7 +88,7 @@ class World:
         hosts = (Host(name="a", accelerators=self.accelerators),)
         self.fleet = SimulatedFleet(TARGET, hosts, scheduled)
         self.traffic = SimulatedTraffic(scheduled, rates={NAME: self.rate})
-        database = Database.connect("sqlite+aiosqlite://")
+        database = Database.connect(self.database)
         self._stack.push_async_callback(database.dispose)
         await database.create_all()
         self.store = Store(database)
@@ -90,6 +96,7 @@ class World:
         await self.look()
         for version in ("1", "2", "3"):
             await self.register(version)
+        self._stack.push_async_callback(self.kill_workers)
         await self.start_workers()
         return self
 
@@ -130,7 +137,8 @@ class World:
         """Start the worker of the workflows and the one beside the target."""
         records, routes, lost = RecordActivities(self.store), RouteActivities(self.traffic), LostActivities(self.client)
         beside = CopyActivities(self.fleet.backend(), self.store, Meter(self.traffic, self.store, scheduled))
-        await self._stack.enter_async_context(
+        common: Any = {"interceptors": self.interceptors, "max_cached_workflows": self.cached_workflows}
+        workers = [
             Worker(
                 self.client,
                 task_queue=TASK_QUEUE,
@@ -145,15 +153,22 @@ class World:
                     routes.drained,
                     lost.end,
                 ],
-            )
-        )
-        await self._stack.enter_async_context(
+                **common,
+            ),
             Worker(
                 self.client,
                 task_queue=target_queue(TARGET),
                 activities=[beside.verify, beside.ensure, beside.observe, beside.smoke, beside.measure],
-            )
-        )
+                **common,
+            ),
+        ]
+        self._running = [asyncio.create_task(worker.run()) for worker in workers]
+
+    async def kill_workers(self) -> None:
+        """End both workers in the middle of whatever they do."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     async def register(self, version: str, **changes: Any) -> None:
         """Register a model version."""
@@ -222,7 +237,10 @@ class World:
 
     @asynccontextmanager
     async def skipping(self) -> AsyncIterator[None]:
-        """Let time fly while the block waits for a workflow that it did not start."""
+        """Let time fly while the block waits for a workflow that it did not start; on a real server it does not."""
+        if not self.env.supports_time_skipping:
+            yield
+            return
         await self.client.test_service.unlock_time_skipping(UnlockTimeSkippingRequest())
         try:
             yield

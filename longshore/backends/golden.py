@@ -118,8 +118,8 @@ def difference(actual: Any, expected: Any, where: str) -> str | None:
         if len(actual) != len(expected):
             return f"{where} has {len(actual)} items, not {len(expected)}"
         pairs = enumerate(zip(actual, expected, strict=True))
-        found = (difference(one, other, f"{where}[{index}]") for index, (one, other) in pairs)
-        return next((text for text in found if text), None)
+        differences = (difference(one, other, f"{where}[{index}]") for index, (one, other) in pairs)
+        return next((text for text in differences if text), None)
     return None if actual == expected else f"{where or 'the answer'} is {_short(actual)}, not {_short(expected)}"
 
 

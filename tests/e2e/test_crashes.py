@@ -5,6 +5,7 @@ import signal
 import time
 from collections import Counter
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -222,6 +223,29 @@ def test_a_killed_supervisor_is_not_missed_and_the_next_one_takes_over(rollout: 
     outcome.then_started_once()
     assert outcome.load.lost == []
     stack.then_back("worker", 1)
+
+
+def test_a_machine_that_dies_in_a_rollout_goes_on_with_it_once_it_is_up_again(rollout: Rollout) -> None:
+    stack = rollout.stack
+
+    def kill_everything(moment: str, _new: str) -> float:
+        at = time.time()
+        if moment == "TrafficShifted":
+            parts = [part["pid"] for part in stack.state["parts"].values() if part["pid"]]
+            stack.when_supervisor_killed()
+            for pid in (*parts, *(life["pid"] for life in stack.lives.living())):
+                os.kill(pid, signal.SIGKILL)
+            stack.run("up")
+        return at
+
+    outcome = rollout.to_the_other(kill_everything)
+    outcome.then_as_if_nothing_had_been("CopyLost", "CopyReplaced", "CheckError")
+    outcome.then_started_once(again=COPIES + BATCH)
+    back = [datetime.fromisoformat(event["at"]) for event in outcome.events if event["type"] == "CopyReplaced"]
+    assert len(back) == COPIES + BATCH
+    _, died, _ = outcome.kills
+    elsewhere = [one for one in outcome.load.lost if one.ended < died or one.began > max(back).timestamp() + NOTICED_S]
+    assert elsewhere == []
 
 
 def back_at(load: Load, killed: float) -> float:

@@ -22,7 +22,7 @@ START = datetime(2000, 1, 1, tzinfo=UTC)
 """0s of every rehearsal."""
 STRETCH = 100
 """Seconds of the server for one that is simulated: more than any machine works at one instant."""
-LONG_HISTORY = 150
+LONG_HISTORY = 40
 """Events after which a workflow continues as new. Every task replays them all, so they are what time is spent on."""
 SOONEST = timedelta(milliseconds=1)
 

@@ -10,21 +10,21 @@ import re
 import sys
 import sysconfig
 from pathlib import Path
-
-HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "workflows"))
+from typing import Any
 
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
 from temporalio.testing import WorkflowEnvironment
-from world import NAME, World
 
 from worker.plugin import longshore_plugin
 
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent / "workflows"))  # the world of the workflow tests, and its server's settings
+NAME = "codegen"
 HISTORIES = HERE / "histories"
 CHECKED = {"bake": "10s", "checks": [{"name": "errors", "metric": "error-rate", "max": 0.01}]}
 
 
-async def live(world: World) -> list[str]:
+async def live(world: Any) -> list[str]:
     """A whole life; the ids of its operations."""
     world.behave("3", error_rate=0.3)
     asked = [
@@ -46,6 +46,7 @@ async def live(world: World) -> list[str]:
 async def record() -> None:
     """Live, and save every history."""
     from conftest import ATTRIBUTES
+    from world import World
 
     binary = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
     async with await WorkflowEnvironment.start_time_skipping(

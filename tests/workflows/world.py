@@ -11,10 +11,10 @@ from typing import Any, Self
 from temporalio import activity
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
-from temporalio.common import WorkflowIDConflictPolicy
+from temporalio.common import WorkerDeploymentVersion, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Interceptor, Worker
+from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
 from activities.copies import CopyActivities
 from activities.lost import LostActivities
@@ -38,15 +38,19 @@ from longshore.planning.words import EventType, Phase
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import Host, TargetSpec
+from longshore.stack.temporal import make_current
 from longshore.store.database import Database
 from longshore.store.records import LedgerEntry, OperationRow, StoredEvent, View
 from longshore.store.store import Store
 from longshore.traffic.simulated import SimulatedTraffic
+from worker.main import DEPLOYMENT_NAME
 from worker.plugin import WORKFLOWS
 
 TARGET = "fleet"
 MODEL = "codegen"
 NAME = "codegen"
+POLLS_WITHIN = 30.0
+"""Seconds for a versioned worker to begin polling."""
 
 
 def scheduled() -> datetime:
@@ -80,6 +84,8 @@ class World:
     interceptors: tuple[Interceptor, ...] = ()
     cached_workflows: int = 1000
     """With none, every task is a replay from the beginning, as if the worker had died before it."""
+    build: str | None = None
+    """Build id of a versioned worker, which a real server wants; the time-skipping one knows no versions."""
     _running: list[asyncio.Task[None]] = field(default_factory=list)
     _stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     _keys: Any = field(default_factory=itertools.count)
@@ -138,11 +144,16 @@ class World:
         records, routes, lost = RecordActivities(self.store), RouteActivities(self.traffic), LostActivities(self.client)
         beside = CopyActivities(self.fleet.backend(), self.store, Meter(self.traffic, self.store, scheduled))
         common: Any = {"interceptors": self.interceptors, "max_cached_workflows": self.cached_workflows}
+        versioned = self.build and WorkerDeploymentConfig(
+            version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT_NAME, build_id=self.build),
+            use_worker_versioning=True,
+        )
         workers = [
             Worker(
                 self.client,
                 task_queue=TASK_QUEUE,
                 workflows=WORKFLOWS,
+                deployment_config=versioned or None,
                 activities=[
                     records.record_step,
                     records.record_deployment,
@@ -163,6 +174,8 @@ class World:
             ),
         ]
         self._running = [asyncio.create_task(worker.run()) for worker in workers]
+        if self.build:
+            await make_current(self.client, self.build, POLLS_WITHIN)
 
     async def kill_workers(self) -> None:
         """End both workers in the middle of whatever they do."""

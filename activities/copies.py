@@ -1,5 +1,8 @@
 """Activities beside a target: bring copies to a level, read them, ask them."""
 
+import asyncio
+from http import HTTPStatus
+
 from temporalio import activity
 
 from activities.failures import as_failures
@@ -16,7 +19,7 @@ from activities.measuring import Meter
 from longshore.backends.golden import matches
 from longshore.backends.port import Backend, BackendError, CopiesLevel
 from longshore.planning.observed import Copy, CopyState, Observation
-from longshore.spec.model_version import ModelVersionSpec
+from longshore.spec.model_version import ModelVersionSpec, Request
 from longshore.store.store import Store
 
 SMOKE_TIMEOUT = 30.0
@@ -70,16 +73,21 @@ class CopyActivities:
         if request is None:
             return SmokeOutput()
         observation = await self._backend.observe(asked.deployment)
-        for copy in _ready(observation, asked.version):
-            try:
-                answer = await self._backend.send(copy, request.method, request.path, request.body, SMOKE_TIMEOUT)
-            except BackendError as error:
-                return SmokeOutput(problem=f"smoke test of copy {copy.id}: {error.message}")
-            if answer.status != 200:  # a smoke request is one that must be answered well
-                return SmokeOutput(problem=f"smoke test of copy {copy.id}: {request.path} answered {answer.status}")
-            if request.expect is not None and not matches(request.expect, answer):
-                return SmokeOutput(problem=f"smoke test of copy {copy.id}: {request.path} answered something else")
-        return SmokeOutput()
+        copies = _ready(observation, asked.version)
+        problems = await asyncio.gather(*(self._smoke_one(copy, request) for copy in copies))
+        return SmokeOutput(problem=next((problem for problem in problems if problem), ""))
+
+    async def _smoke_one(self, copy: Copy, request: Request) -> str:
+        """What is wrong with one copy's answer; empty when nothing is."""
+        try:
+            answer = await self._backend.send(copy, request.method, request.path, request.body, SMOKE_TIMEOUT)
+        except BackendError as error:
+            return f"smoke test of copy {copy.id}: {error.message}"
+        if answer.status != HTTPStatus.OK:
+            return f"smoke test of copy {copy.id}: {request.path} answered {answer.status}"
+        if request.expect is not None and not matches(request.expect, answer):
+            return f"smoke test of copy {copy.id}: {request.path} answered something else"
+        return ""
 
     @activity.defn(name="measure_checks")
     @as_failures

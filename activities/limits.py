@@ -7,6 +7,10 @@ from temporalio.common import RetryPolicy
 CALL = timedelta(seconds=20)
 """One attempt: a backend, Envoy or Postgres answers in milliseconds; twenty seconds is a hang."""
 
+ASK = timedelta(minutes=2)
+"""One attempt to ask models themselves, smoke tests and golden requests: a large one answers in seconds, not in
+milliseconds. A worker that dies meanwhile is noticed by `LOST`, not by this."""
+
 PATIENCE = timedelta(seconds=60)
 """All attempts together. Then the operation hears of it, says so, listens to people, and asks again."""
 

@@ -1,5 +1,6 @@
 """How a decision's actions are carried out: each is one activity, and gives some of the next decision's facts."""
 
+from datetime import timedelta
 from typing import Any
 
 from temporalio import workflow
@@ -18,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
         VersionInput,
         WithdrawInput,
     )
-    from activities.limits import CALL, LOST, PATIENCE, RETRY, VERIFY
+    from activities.limits import ASK, CALL, LOST, PATIENCE, RETRY, VERIFY
     from longshore.messages import TASK_QUEUE, target_queue
     from longshore.planning.fence import Fence
     from longshore.planning.observed import Observation
@@ -118,7 +119,8 @@ class Hands:
     async def _smoke(self, action: Smoke) -> Given:
         order = self._order
         asked = SmokeInput(target=order.target, deployment=order.deployment, model=order.model, version=action.version)
-        output = await self._beside("smoke_test", asked, SmokeOutput, f"smoke test of version {action.version}")
+        summary = f"smoke test of version {action.version}"
+        output = await self._beside("smoke_test", asked, SmokeOutput, summary, attempt=ASK)
         return {"smoke": output.problem}
 
     async def _measure(self, action: Measure) -> Given:
@@ -136,7 +138,7 @@ class Hands:
             bake_ended=action.bake_ended,
         )
         summary = f"measure {', '.join(action.checks)}" if action.checks else "read the counters"
-        output = await self._beside("measure_checks", asked, MeasureOutput, summary)
+        output = await self._beside("measure_checks", asked, MeasureOutput, summary, attempt=ASK)
         return {"measurements": output.measurements, **_saw(output.observation)}
 
     async def _publish(self, action: Publish) -> Given:
@@ -164,17 +166,21 @@ class Hands:
     def _fence(self, step: int) -> Fence:
         return Fence(operation=self._order.number, step=step)
 
-    async def _beside(self, name: str, asked: Any, answer: type[Any], summary: str) -> Any:
-        return await self._call(name, asked, answer, target_queue(self._order.target), summary)
+    async def _beside(
+        self, name: str, asked: Any, answer: type[Any], summary: str, *, attempt: timedelta = CALL
+    ) -> Any:
+        return await self._call(name, asked, answer, target_queue(self._order.target), summary, attempt=attempt)
 
-    async def _call(self, name: str, asked: Any, answer: type[Any], queue: str, summary: str) -> Any:
+    async def _call(  # noqa: PLR0913 - one seam for all activities
+        self, name: str, asked: Any, answer: type[Any], queue: str, summary: str, *, attempt: timedelta = CALL
+    ) -> Any:
         return await workflow.execute_activity(
             name,
             asked,
             result_type=answer,
             task_queue=queue,
-            start_to_close_timeout=CALL,
-            schedule_to_close_timeout=PATIENCE,
+            start_to_close_timeout=attempt,
+            schedule_to_close_timeout=max(PATIENCE, attempt),
             heartbeat_timeout=LOST,
             retry_policy=RETRY,
             summary=summary,

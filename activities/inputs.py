@@ -66,6 +66,9 @@ class MeasureInput(Value):
     new: str
     old: str | None = None
     checks: tuple[Check, ...]
+    """Those due now."""
+    watched: tuple[Check, ...] = ()
+    """All of the rollout, for whose later windows readings are kept."""
     not_before: datetime
     bake_ended: bool
 

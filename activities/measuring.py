@@ -6,11 +6,14 @@ from datetime import datetime
 from activities.inputs import MeasureInput
 from longshore.backends import golden
 from longshore.backends.port import Backend
-from longshore.planning.checks import Evidence, Measurement, could_not_measure, measure, measure_golden
+from longshore.planning.checks import Evidence, Measurement, could_not_measure, measure, measure_golden, pruned
 from longshore.planning.observed import Copy, Sample
 from longshore.spec.deployment import Check
 from longshore.store.store import Store
 from longshore.traffic.port import TrafficError, TrafficPlane
+
+MANY_READINGS = 128
+"""Readings of a batch from which on it is worth forgetting some: ten minutes of a check every five seconds."""
 
 Clock = Callable[[], datetime]
 
@@ -51,7 +54,20 @@ class Meter:
         earlier: list[Sample] = []
         if any(check.compare for check in asked.checks):
             earlier = await self._store.traffic.samples(asked.operation, asked.batch - 1)
-        return evidence_of(asked, samples, earlier, self._clock())
+        evidence = evidence_of(asked, samples, earlier, self._clock())
+        await self._forget(asked, evidence, samples)
+        return evidence
+
+    async def _forget(self, asked: MeasureInput, evidence: Evidence, samples: list[Sample]) -> None:
+        """Let go of readings at which no later window begins, so that a day's bake is not read whole at every tick."""
+        instants = {sample.at for sample in samples}
+        if len(instants) <= MANY_READINGS or not asked.watched:
+            return
+        kept = pruned(evidence, asked.watched)
+        # The first reading of the bake stays: it is where the old version's last window before the shift ends.
+        needed = {sample.at for sample in (*kept.new, *kept.old, *kept.before)}
+        needed.add(min((sample.at for sample in evidence.new), default=asked.not_before))
+        await self._store.traffic.forget_samples(asked.operation, asked.batch, instants - needed)
 
     async def _golden(self, check: Check, backend: Backend, copies: tuple[Copy, ...]) -> Measurement:
         if check.source is None:

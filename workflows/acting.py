@@ -134,6 +134,7 @@ class Hands:
             new=order.new.version,
             old=order.old.version if order.old else None,
             checks=tuple(check for check in order.spec.rollout.checks if check.name in action.checks),
+            watched=order.spec.rollout.checks,
             not_before=action.not_before,
             bake_ended=action.bake_ended,
         )

@@ -1,6 +1,6 @@
 """The traffic plane's rows: routes and their acknowledgement, gateways, and samples of an operation."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
@@ -137,6 +137,12 @@ class Traffic:
         )
         async with self._database.transaction() as connection:
             return [Sample.model_validate(row.sample) for row in (await connection.execute(query)).all()]
+
+    async def forget_samples(self, operation: str, batch: int, instants: Collection[datetime]) -> None:
+        """Forget the samples of a batch that were read at these instants."""
+        theirs = (traffic_samples.c.operation == operation) & (traffic_samples.c.batch == batch)
+        async with self._database.transaction() as connection:
+            await connection.execute(delete(traffic_samples).where(theirs, traffic_samples.c.at.in_(instants)))
 
     async def _changed(self, connection: AsyncConnection) -> int:
         revision = await advance(connection, traffic_clock, "revision")

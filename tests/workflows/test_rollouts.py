@@ -330,3 +330,14 @@ async def test_the_ledger_of_an_update_has_no_gap_and_no_overlap(world: World) -
             if entry.since <= instant and (entry.until is None or instant < entry.until)
         ]
         assert sum(held) == 100
+
+
+async def test_a_long_bake_keeps_no_more_readings_than_later_windows_need(world: World) -> None:
+    await world.ended(await world.apply("1"))
+    slow = {"name": "slow", "metric": "latency-p99", "compare": "baseline", "maxIncrease": "20%", "interval": "30s"}
+    answer = await world.apply("2", batch=2, bake="15m", checks=[*ERRORS["checks"], slow])
+    await world.until(EventType.TRAFFIC_SHIFTED, revision=2)
+    await world.env.sleep(timedelta(minutes=14))
+    kept = {sample.at for sample in await world.store.traffic.samples(answer.operation or "", 1)}
+    assert len(kept) <= 129
+    assert (await world.ended(answer)).phase is Phase.SUCCEEDED

@@ -121,8 +121,8 @@ class _StretchedInstance(WorkflowInstance):
 def _make_plain(command: WorkflowCommand) -> None:
     """Turn a local activity into a plain one.
 
-    A worker that caches no workflow now and then loses the task that the server gives in return for a local
-    activity's result, and then waits ten seconds until the server misses it (temporalio 1.35).
+    A worker that caches no workflow sometimes loses the task that the server gives it in return for the result of a
+    local activity; ten real seconds go by until the server misses it (temporalio 1.35).
     """
     if command.HasField("schedule_local_activity"):
         local = command.schedule_local_activity

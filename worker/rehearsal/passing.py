@@ -34,10 +34,6 @@ class Time:
         self._client = client
         self._clock = clock
 
-    async def second(self) -> int:
-        """The present simulated second."""
-        return self._clock.second(await server_time(self._client))
-
     async def skip_to(self, second: float) -> None:
         """Skip to an instant. Time stands while somebody works, so all work of earlier instants is done by then.
 

@@ -76,7 +76,7 @@ class World:
         try:
             return await getattr(part, question.method)(*question.arguments)
         finally:
-            self._changed()
+            self.tally.look()
             if len(self.fleet.copies) < copies:
                 self.rest.room += 1
 
@@ -109,12 +109,9 @@ class World:
             return
         self.traffic.count(simulated(second))
         self.second = second
-        self._changed()
+        self.tally.look()
         await self._tell_of_replaced()
         self._look_for_rest()
-
-    def _changed(self) -> None:
-        self.tally.look()
 
     def _look_for_rest(self) -> None:
         if self.resting and not self.at_rest.is_set() and self.rest.reached():
@@ -132,7 +129,7 @@ class World:
         self.traffic.count()
         there = dict.fromkeys(copy.level.deployment for copy in self.fleet.copies if copy.host == host)
         lost = self.fleet.fail_host(host)
-        self._changed()
+        self.tally.look()
         for deployment in there:
             await self._tell(deployment, f"host/{host}", EventType.HOST_LOST, f"host {host} went down", host=host)
         for copy in lost:
@@ -146,7 +143,7 @@ class World:
         self.traffic.count()
         self.fleet.restore_host(host)
         self.rest.room += 1
-        self._changed()
+        self.tally.look()
         await self.save()
         await self._tell_of_replaced()
 
@@ -155,7 +152,7 @@ class World:
         self.traffic.count()
         self.behaviours[version] = self.behaviour(version).model_copy(update=changes)
         self._behave(version)
-        self._changed()
+        self.tally.look()
         await self._tell_of_replaced()
 
     def behaviour(self, version: str) -> Behaviour:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
+from longshore import __version__
 from longshore.home import DEFAULT_API_URL, admin_key_file, api_key, home_folder, stack_file
 
 __all__ = ["Settings", "home_folder"]
@@ -33,8 +34,8 @@ class Settings:
     """Where requests to models go: Envoy's listener."""
     agent_socket: Path
     """Unix socket of the agent that owns this machine's serving processes."""
-    build_id: str | None
-    """Build of the worker for Temporal's Worker Versioning; None is unversioned."""
+    build_id: str
+    """Build of the worker for Temporal's Worker Versioning; operations are pinned, so there is always one."""
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -56,7 +57,7 @@ class Settings:
             discovery_listen=value("LONGSHORE_DISCOVERY_LISTEN", "discoveryListen", "127.0.0.1:8472"),
             gateway_url=value("LONGSHORE_GATEWAY_URL", "gatewayUrl", None),
             agent_socket=Path(value("LONGSHORE_AGENT_SOCKET", "agentSocket", str(home / "run" / "agent.sock"))),
-            build_id=os.environ.get("LONGSHORE_BUILD_ID") or None,
+            build_id=os.environ.get("LONGSHORE_BUILD_ID") or f"longshore-{__version__}",
         )
 
     @property

@@ -71,7 +71,7 @@ async def _serve(settings: Settings) -> int:
         asyncio.create_task(beside.run(), name="targets"),
         asyncio.create_task(stop.wait(), name="stop"),
     ]
-    log.info("the worker is up", build=settings.build_id or "unversioned")
+    log.info("the worker is up", build=settings.build_id)
     done, running = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     for task in running:
         task.cancel()
@@ -82,10 +82,10 @@ async def _serve(settings: Settings) -> int:
     return 0 if stop.is_set() else 1
 
 
-def workflow_worker(client: Client, store: Store, traffic: TrafficPlane, build_id: str | None) -> Worker:
-    """The worker of the queue `longshore`; versioned when it has a build id."""
+def workflow_worker(client: Client, store: Store, traffic: TrafficPlane, build_id: str) -> Worker:
+    """The worker of the queue `longshore`. A real server refuses pinned workflows of an unversioned one."""
     records, routes, lost = RecordActivities(store), RouteActivities(traffic), LostActivities(client)
-    versioning = build_id and WorkerDeploymentConfig(
+    versioning = WorkerDeploymentConfig(
         version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT_NAME, build_id=build_id),
         use_worker_versioning=True,
     )
@@ -104,7 +104,7 @@ def workflow_worker(client: Client, store: Store, traffic: TrafficPlane, build_i
             lost.end,
         ],
         sticky_queue_schedule_to_start_timeout=STICKY,
-        deployment_config=versioning or None,
+        deployment_config=versioning,
     )
 
 

@@ -34,9 +34,8 @@ async def release(settings: Settings) -> None:
     """
     client = await Client.connect(settings.temporal_address, namespace=settings.temporal_namespace)
     await ensure_search_attributes(client, SEARCH_ATTRIBUTES)
-    if settings.build_id is not None:
-        changed = await make_current(client, settings.build_id, POLLS_WITHIN)
-        log.info("the worker's build is current", build=settings.build_id, changed=changed)
+    changed = await make_current(client, settings.build_id, POLLS_WITHIN)
+    log.info("the worker's build is current", build=settings.build_id, changed=changed)
 
 
 def main() -> int:

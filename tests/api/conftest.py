@@ -48,7 +48,7 @@ def settings(tmp_path: Path) -> Settings:
         discovery_listen="127.0.0.1:8472",
         gateway_url="http://127.0.0.1:8471",
         agent_socket=tmp_path / "agent.sock",
-        build_id=None,
+        build_id="longshore-test",
     )
 
 

@@ -1,6 +1,7 @@
 """Fixtures that several suites share: a real Postgres, with a fresh migrated database for each test."""
 
 import os
+import signal
 import tempfile
 from collections.abc import Generator, Iterator
 from itertools import count
@@ -14,6 +15,12 @@ from longshore.store.database import native_url
 from longshore.store.migrate import migrate
 
 _numbers = count(1)
+
+
+def pytest_configure() -> None:
+    """Let the processes that tests start be interrupted, though a shell that starts jobs in its background forbids it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from machine import DATABASE_KEY, Machine, ready, states
 
+from longshore.backends.local import memory
 from longshore.backends.port import BackendError
 from longshore.planning.observed import Copy, CopyState
 
@@ -148,7 +149,7 @@ async def test_the_agent_says_what_it_enforces(machine: Machine) -> None:
     facts = await machine.backend.facts()
     assert facts.machine
     assert "CUDA_VISIBLE_DEVICES" in facts.accelerators_enforced
-    assert facts.memory_enforced.startswith("no")
+    assert facts.memory_enforced.startswith("by the agent" if memory.LIMITED else "no")
 
 
 async def test_a_copy_nobody_has_heard_of_has_no_log(machine: Machine) -> None:

@@ -18,7 +18,7 @@ _numbers = count(1)
 
 
 def pytest_configure() -> None:
-    """Let the processes that tests start be interrupted, though a shell that starts jobs in its background forbids it."""
+    """Let processes of tests be interrupted, which a shell forbids those that it starts in its background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -12,9 +12,6 @@ from temporalio.client import Client
 from temporalio.common import WorkerDeploymentVersion
 from temporalio.worker import Worker, WorkerDeploymentConfig
 
-from activities.lost import LostActivities
-from activities.records import RecordActivities
-from activities.routes import RouteActivities
 from longshore.backends.port import Backend
 from longshore.backends.registry import backend_for
 from longshore.logs import configure_logs
@@ -27,6 +24,7 @@ from longshore.traffic.plane import EnvoyTrafficPlane
 from longshore.traffic.port import TrafficPlane
 from worker.plugin import WORKFLOWS, longshore_plugin
 from worker.targets import TargetWorkers
+from worker.wiring import central_activities
 
 DEPLOYMENT_NAME = "longshore"
 """Name of the Worker Deployment in Temporal's Worker Versioning."""
@@ -84,7 +82,6 @@ async def _serve(settings: Settings) -> int:
 
 def workflow_worker(client: Client, store: Store, traffic: TrafficPlane, build_id: str) -> Worker:
     """The worker of the queue `longshore`. A real server refuses pinned workflows of an unversioned one."""
-    records, routes, lost = RecordActivities(store), RouteActivities(traffic), LostActivities(client)
     versioning = WorkerDeploymentConfig(
         version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT_NAME, build_id=build_id),
         use_worker_versioning=True,
@@ -93,16 +90,7 @@ def workflow_worker(client: Client, store: Store, traffic: TrafficPlane, build_i
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=[
-            records.record_step,
-            records.record_deployment,
-            records.load,
-            records.reserve,
-            routes.publish,
-            routes.withdraw,
-            routes.drained,
-            lost.end,
-        ],
+        activities=central_activities(client, store, traffic),
         sticky_queue_schedule_to_start_timeout=STICKY,
         deployment_config=versioning,
     )

@@ -9,8 +9,6 @@ import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.copies import CopyActivities
-from activities.measuring import Meter
 from longshore.backends.port import Backend, BackendError
 from longshore.messages import target_queue
 from longshore.spec.target import TargetSpec
@@ -18,6 +16,7 @@ from longshore.store.errors import StoreError
 from longshore.store.store import Store
 from longshore.traffic.port import TrafficPlane
 from worker.observer import Observer
+from worker.wiring import target_activities
 
 INTERVAL = 1.0
 """Seconds between two looks for targets that came, went or changed."""
@@ -86,12 +85,11 @@ class TargetWorkers:
     async def _run_beside(self, name: str, spec: TargetSpec) -> None:
         backend = self._backend_for(name, spec)
         await self._declare(name, spec, backend)
-        copies = CopyActivities(backend, self._store, Meter(self._traffic, self._store, utc_now))
         # Unversioned on purpose: a pinned operation's activities are taken by whichever build is beside the target.
         worker = Worker(
             self._client,
             task_queue=target_queue(name),
-            activities=[copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure],
+            activities=target_activities(backend, self._store, self._traffic, utc_now),
         )
         log.info("beside target", target=name, backend=spec.backend)
         async with asyncio.TaskGroup() as group:

@@ -16,11 +16,6 @@ from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
-from activities.copies import CopyActivities
-from activities.lost import LostActivities
-from activities.measuring import Meter
-from activities.records import RecordActivities
-from activities.routes import RouteActivities
 from longshore.backends.simulated.fleet import Behaviour, SimulatedFleet
 from longshore.messages import DEPLOYMENT_WORKFLOW, TASK_QUEUE, target_queue, workflow_id
 from longshore.planning.operation import VersionFacts
@@ -45,6 +40,7 @@ from longshore.store.store import Store
 from longshore.traffic.simulated import SimulatedTraffic
 from worker.main import DEPLOYMENT_NAME
 from worker.plugin import WORKFLOWS
+from worker.wiring import central_activities, target_activities
 
 TARGET = "fleet"
 MODEL = "codegen"
@@ -141,8 +137,6 @@ class World:
 
     async def start_workers(self) -> None:
         """Start the worker of the workflows and the one beside the target."""
-        records, routes, lost = RecordActivities(self.store), RouteActivities(self.traffic), LostActivities(self.client)
-        beside = CopyActivities(self.fleet.backend(), self.store, Meter(self.traffic, self.store, scheduled))
         common: Any = {"interceptors": self.interceptors, "max_cached_workflows": self.cached_workflows}
         versioned = self.build and WorkerDeploymentConfig(
             version=WorkerDeploymentVersion(deployment_name=DEPLOYMENT_NAME, build_id=self.build),
@@ -154,22 +148,13 @@ class World:
                 task_queue=TASK_QUEUE,
                 workflows=WORKFLOWS,
                 deployment_config=versioned or None,
-                activities=[
-                    records.record_step,
-                    records.record_deployment,
-                    records.load,
-                    records.reserve,
-                    routes.publish,
-                    routes.withdraw,
-                    routes.drained,
-                    lost.end,
-                ],
+                activities=central_activities(self.client, self.store, self.traffic),
                 **common,
             ),
             Worker(
                 self.client,
                 task_queue=target_queue(TARGET),
-                activities=[beside.verify, beside.ensure, beside.observe, beside.smoke, beside.measure],
+                activities=target_activities(self.fleet.backend(), self.store, self.traffic, scheduled),
                 **common,
             ),
         ]

@@ -10,11 +10,6 @@ from typing import Any
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.copies import CopyActivities
-from activities.lost import LostActivities
-from activities.measuring import Meter
-from activities.records import RecordActivities
-from activities.routes import RouteActivities
 from longshore.backends.port import CopiesLevel, HttpAnswer
 from longshore.messages import TASK_QUEUE, target_queue
 from longshore.planning.fence import Fence
@@ -33,6 +28,7 @@ from worker.plugin import WORKFLOWS
 from worker.rehearsal.clock import Clock, rehearsal_plugin, seconds_of
 from worker.rehearsal.link import Link, Question
 from worker.rehearsal.server import connect
+from worker.wiring import central_activities, target_activities
 
 
 class World:
@@ -170,31 +166,20 @@ async def work(address: str, origin: datetime, socket: Path, database_url: str) 
 
 
 def _workflow_worker(client: Client, store: Store, traffic: FarTraffic) -> Worker:
-    records, routes, lost = RecordActivities(store), RouteActivities(traffic), LostActivities(client)
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=[
-            records.record_step,
-            records.record_deployment,
-            records.load,
-            records.reserve,
-            routes.publish,
-            routes.withdraw,
-            routes.drained,
-            lost.end,
-        ],
+        activities=central_activities(client, store, traffic),
         max_cached_workflows=0,  # every task is a replay, too; and tasks of a killed worker are given to the next
     )
 
 
 def _target_worker(client: Client, store: Store, traffic: FarTraffic, world: World, clock: Clock) -> Worker:
-    copies = CopyActivities(FarBackend(world), store, Meter(traffic, store, clock.now))
     return Worker(
         client,
         task_queue=target_queue(TARGET),
-        activities=[copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure],
+        activities=target_activities(FarBackend(world), store, traffic, clock.now),
     )
 
 

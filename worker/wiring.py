@@ -1,0 +1,38 @@
+"""Which activities each queue's worker has, wired to what they act on: the same in production, rehearsal and tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+from temporalio.client import Client
+
+from activities.copies import CopyActivities
+from activities.lost import LostActivities
+from activities.measuring import Clock, Meter
+from activities.records import RecordActivities
+from activities.routes import RouteActivities
+from longshore.backends.port import Backend
+from longshore.store.store import Store
+from longshore.traffic.port import TrafficPlane
+
+Activities = list[Callable[..., Any]]
+
+
+def central_activities(client: Client, store: Store, traffic: TrafficPlane) -> Activities:
+    """Those of the queue `longshore`: the store's and the traffic plane's."""
+    records, routes, lost = RecordActivities(store), RouteActivities(traffic), LostActivities(client)
+    return [
+        records.record_step,
+        records.record_deployment,
+        records.load,
+        records.reserve,
+        routes.publish,
+        routes.withdraw,
+        routes.drained,
+        lost.end,
+    ]
+
+
+def target_activities(backend: Backend, store: Store, traffic: TrafficPlane, clock: Clock) -> Activities:
+    """Those of a target's queue."""
+    copies = CopyActivities(backend, store, Meter(traffic, store, clock))
+    return [copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure]

@@ -45,7 +45,8 @@ def count(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Verdict]:
         before = latest.get(check.name)
         latest[check.name] = measurement
         bad = measurement.outcome in {Outcome.FAILED, Outcome.INCONCLUSIVE, Outcome.ERROR}
-        if bad and (verdict.action != "go_on" or before is None or before.outcome is not measurement.outcome):
+        acts = verdict.action == "roll_back" or (verdict.action == "pause" and turn.state.pause is None)
+        if bad and (acts or before is None or before.outcome is not measurement.outcome):
             say(turn, check, measurement)
         if _gravity(verdict) > _gravity(gravest):
             gravest = verdict

@@ -150,6 +150,9 @@ async def test_a_metric_outage_pauses_and_asks_a_person_and_never_promotes(world
     answer = await world.apply("2", bake="10s", **ERRORS)
     paused = await world.until(EventType.ROLLOUT_PAUSED)
     assert paused.evidence["reason"] == "CheckError"
+    before = await world.newest()
+    await world.env.sleep(timedelta(minutes=3))
+    assert await world.story(since=before) == [], "an outage that goes on is no news"
     world.traffic.down = False
     await world.ask("resume")
     assert (await world.ended(answer)).phase is Phase.SUCCEEDED

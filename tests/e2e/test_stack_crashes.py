@@ -53,8 +53,11 @@ class Rollout:
             followed.wait_for("RolloutSucceeded")
         self.stack.then_serves(NAME, "1", COPIES)
 
-    def to_the_other(self, kill: Callable[[str, str], float], **changes: Any) -> "Outcome":
-        """Roll out the other version under load, and kill something at each moment; `kill(moment, new version)`."""
+    def to_the_other(self, kill: Callable[[str, str], float], *, replaced: int = 0, **changes: Any) -> "Outcome":
+        """Roll out the other version under load, and kill something at each moment; `kill(moment, new version)`.
+
+        `replaced` copies are told of as back by the observer, which looks once a second and may be later than the end.
+        """
         stack, new = self.stack, "2" if self.version == "1" else "1"
         outcome = Outcome(stack)
         with stack.following(NAME) as followed, stack.lives.counted() as count, outcome.load:
@@ -64,7 +67,9 @@ class Rollout:
                 outcome.kills.append(kill(moment, new))
             followed.wait_for("RolloutSucceeded")
             stack.then_serves(NAME, new, COPIES)
-            outcome.events = stack.events(NAME, followed.after)
+            outcome.events = eventually(
+                lambda: _with_replaced(stack.events(NAME, followed.after), replaced), "lost copies are told of as back"
+            )
             eventually(lambda: len(followed.events) >= len(outcome.events), "what was followed is what was listed")
             outcome.followed = followed.events[: len(outcome.events)]
         outcome.starts, outcome.most = Counter(life["version"] for life in count.starts), count.most
@@ -153,7 +158,7 @@ def test_serving_processes_killed_in_a_rollout_cost_at_most_what_they_were_doing
         os.kill(victim["pid"], signal.SIGKILL)
         return at
 
-    outcome = rollout.to_the_other(kill_one, idempotent=idempotent)
+    outcome = rollout.to_the_other(kill_one, replaced=2, idempotent=idempotent)
     outcome.then_as_if_nothing_had_been("CopyLost", "CopyReplaced")
     outcome.then_started_once(again=len(MOMENTS))
     for lost in outcome.load.lost:
@@ -226,7 +231,7 @@ def test_a_killed_supervisor_is_not_missed_and_the_next_one_takes_over(rollout: 
 
 
 def test_a_machine_that_dies_in_a_rollout_goes_on_with_it_once_it_is_up_again(rollout: Rollout) -> None:
-    stack = rollout.stack
+    stack, gone = rollout.stack, list[float]()
 
     def kill_everything(moment: str, _new: str) -> float:
         at = time.time()
@@ -235,17 +240,24 @@ def test_a_machine_that_dies_in_a_rollout_goes_on_with_it_once_it_is_up_again(ro
             stack.when_supervisor_killed()
             for pid in (*parts, *(life["pid"] for life in stack.lives.living())):
                 os.kill(pid, signal.SIGKILL)
+            gone.append(time.time())
             stack.run("up")
         return at
 
-    outcome = rollout.to_the_other(kill_everything)
+    outcome = rollout.to_the_other(kill_everything, replaced=COPIES + BATCH)
     outcome.then_as_if_nothing_had_been("CopyLost", "CopyReplaced", "CheckError")
     outcome.then_started_once(again=COPIES + BATCH)
     back = [datetime.fromisoformat(event["at"]) for event in outcome.events if event["type"] == "CopyReplaced"]
     assert len(back) == COPIES + BATCH
     _, died, _ = outcome.kills
-    elsewhere = [one for one in outcome.load.lost if one.ended < died or one.began > max(back).timestamp() + NOTICED_S]
+    well = max(max(back).timestamp() + NOTICED_S, back_at(outcome.load, *gone))
+    elsewhere = [one for one in outcome.load.lost if one.ended < died or one.began > well]
     assert elsewhere == []
+
+
+def _with_replaced(events: list[dict[str, Any]], wanted: int) -> list[dict[str, Any]] | None:
+    """The events, once they tell of so many copies that are back."""
+    return events if [event["type"] for event in events].count("CopyReplaced") >= wanted else None
 
 
 def back_at(load: Load, killed: float) -> float:

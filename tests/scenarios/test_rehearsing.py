@@ -3,7 +3,6 @@
 import json
 import multiprocessing
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -39,9 +38,7 @@ def load() -> Iterator[None]:
 
 
 def _command(path: Path, *options: str) -> list[str]:
-    program = shutil.which("longshore")
-    assert program is not None
-    return [program, "rehearse", "-f", str(path), *options]
+    return [sys.executable, "-m", "longshore.cli", "rehearse", "-f", str(path), *options]
 
 
 def _answer(path: Path) -> dict[str, Any]:

@@ -6,8 +6,8 @@ written as its type and its batch.
 """
 
 import json
-import shutil
 import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -43,11 +43,8 @@ def test_it_ends_as_it_should(given: Path) -> None:
 
 
 def rehearse(path: Path) -> dict[str, Any]:
-    program = shutil.which("longshore")
-    assert program is not None
-    ran = subprocess.run(
-        [program, "rehearse", "-f", str(path), "-o", "json"], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-m", "longshore.cli", "rehearse", "-f", str(path), "-o", "json"]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
     answer: dict[str, Any] = json.loads(ran.stdout)
     return answer

@@ -6,7 +6,7 @@ from longshore.planning.checks import Measurement
 from longshore.planning.deployment import DeploymentState
 from longshore.planning.fence import Fence
 from longshore.planning.observed import Observation
-from longshore.planning.operation import OperationOrder, OperationResult, Shares
+from longshore.planning.operation import Frozen, OperationOrder, OperationResult, Shares
 from longshore.planning.words import Event, Phase, Progress
 from longshore.spec.base import Value
 from longshore.spec.deployment import Check
@@ -103,6 +103,19 @@ class DrainedInput(Value):
 
     deployment: str
     addresses: tuple[str, ...]
+
+
+class FreezeInput(Value):
+    """A deployment that a freeze may hold."""
+
+    target: str
+    deployment: str
+
+
+class FreezeOutput(Value):
+    """The freeze that holds it now; None when there is none."""
+
+    frozen: Frozen | None = None
 
 
 class LostOperation(Value):

@@ -10,6 +10,8 @@ with workflow.unsafe.imports_passed_through():
     from activities.inputs import (
         DrainedInput,
         EnsureInput,
+        FreezeInput,
+        FreezeOutput,
         MeasureInput,
         MeasureOutput,
         ObserveInput,
@@ -20,15 +22,17 @@ with workflow.unsafe.imports_passed_through():
         WithdrawInput,
     )
     from activities.limits import ASK, CALL, LOST, PATIENCE, RETRY, VERIFY
-    from longshore.messages import TASK_QUEUE, target_queue
+    from longshore.messages import TASK_QUEUE, target_queue, workflow_id
     from longshore.planning.fence import Fence
     from longshore.planning.observed import Observation
     from longshore.planning.operation import (
         Acked,
         Action,
+        AskFreeze,
         Drained,
         DrainReport,
         Ensure,
+        GiveUpWarm,
         Measure,
         Observe,
         OperationOrder,
@@ -76,6 +80,10 @@ class Hands:
                 return await self._withdraw(action)
             case Drained():
                 return await self._drained(action)
+            case AskFreeze():
+                return await self._ask_freeze()
+            case GiveUpWarm():
+                return await self._give_up_warm(action)
 
     async def _verify(self) -> Given:
         order = self._order
@@ -163,6 +171,20 @@ class Hands:
         asked = DrainedInput(deployment=self._order.deployment, addresses=action.addresses)
         summary = f"requests still at {len(action.addresses)} draining copies"
         return {"drain": await self._call("read_draining", asked, DrainReport, TASK_QUEUE, summary)}
+
+    async def _ask_freeze(self) -> Given:
+        asked = FreezeInput(target=self._order.target, deployment=self._order.deployment)
+        output = await self._call("read_freeze", asked, FreezeOutput, TASK_QUEUE, "is there a freeze?")
+        return {"thawed": output.frozen is None, "frozen": output.frozen}
+
+    async def _give_up_warm(self, action: GiveUpWarm) -> Given:
+        """Signal other deployments; one that is gone has nothing warm any more."""
+        for name in action.deployments:
+            try:
+                await workflow.get_external_workflow_handle(workflow_id(name)).signal("give_up_warm")
+            except ApplicationError as error:
+                workflow.logger.warning("cannot ask %s for its warm copies: %s", name, error)
+        return {}
 
     def _fence(self, step: int) -> Fence:
         return Fence(operation=self._order.number, step=step)

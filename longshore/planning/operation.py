@@ -28,6 +28,15 @@ class VersionFacts(Value):
     smoke: bool = False
 
 
+class Warm(Value):
+    """Copies of the version that served before, kept ready without traffic for an instant undo (rule 6)."""
+
+    version: str
+    revision: int
+    until: datetime
+    """They are given up then, or earlier when an operation needs their room."""
+
+
 class OperationOrder(Value):
     """What a deployment gives an operation to do. A saved state comes along when it continues as new."""
 
@@ -47,6 +56,8 @@ class OperationOrder(Value):
     old_revision: int | None = None
     old_copies: int | None = None
     """Copies that were desired before it; what a way back restores. None: as many as now."""
+    warm: Warm | None = None
+    """What is kept warm as it begins."""
     versions: tuple[str, ...] = ()
     """retire: every version that may have copies."""
     state: dict[str, Any] | None = None
@@ -65,7 +76,9 @@ class OperationResult(Value):
     reason: str | None = None
     message: str | None = None
     copies: int | None = None
-    """Copies desired from now on, where it went back to another number than it was ordered."""
+    """Copies desired from now on, where it came to another number than it was ordered."""
+    warm: Warm | None = None
+    """What is kept warm after it."""
 
 
 # -- actions: each is one activity ---------------------------------------------------------------------------------
@@ -93,6 +106,19 @@ class Ensure(Value):
     surplus: Literal["drain", "end"]
     placement: dict[str, int] = {}
     step: int
+
+
+class AskFreeze(Value):
+    """Ask whether a freeze holds this rollout now."""
+
+    kind: Literal["freeze"] = "freeze"
+
+
+class GiveUpWarm(Value):
+    """Ask other deployments to give up their warm copies, whose room is needed."""
+
+    kind: Literal["giveUpWarm"] = "giveUpWarm"
+    deployments: tuple[str, ...]
 
 
 class Observe(Value):
@@ -142,7 +168,8 @@ class Measure(Value):
 
 
 Action = Annotated[
-    Verify | Reserve | Ensure | Observe | Smoke | Publish | Withdraw | Drained | Measure, Field(discriminator="kind")
+    Verify | Reserve | Ensure | Observe | Smoke | Publish | Withdraw | Drained | Measure | AskFreeze | GiveUpWarm,
+    Field(discriminator="kind"),
 ]
 
 
@@ -177,14 +204,31 @@ class DrainReport(Value):
     """Requests still at them, over all gateways."""
 
 
+class Frozen(Value):
+    """A freeze that holds a rollout."""
+
+    name: str
+    until: datetime
+    message: str
+    """In one line: which freeze, why, and until when."""
+
+
+Verb = Literal["pause", "resume", "promote", "abort", "retire", "approve", "override", "revise", "supersede"]
+
+
 class Command(Value):
-    """A control verb that reached the operation."""
+    """A verb that reached the operation."""
 
     sequence: int
-    verb: Literal["pause", "resume", "promote", "abort", "retire"]
+    verb: Verb
     actor: str
     full: bool = False
+    roles: tuple[str, ...] = ()
+    """approve: those that the actor has."""
     reason: str | None = None
+    """override: why the freeze does not hold this rollout."""
+    spec: DeploymentSpec | None = None
+    """revise: the same version with other copies or another policy."""
 
 
 class Facts(Value):
@@ -204,6 +248,9 @@ class Facts(Value):
     smoke: str | None = None
     """What went wrong in the smoke test; empty when it passed."""
     verified: bool = False
+    thawed: bool = False
+    """Whether it was asked, and no freeze holds this rollout."""
+    frozen: Frozen | None = None
     trouble: Trouble | None = None
     commands: tuple[Command, ...] = ()
 

@@ -39,6 +39,19 @@ class ControlRequest(Request):
     reason: str | None = None
 
 
+class ApproveRequest(Request):
+    """Pass an approval; `roles` are those that the actor has."""
+
+    roles: tuple[str, ...] = ()
+    reason: str | None = None
+
+
+class OverrideRequest(Request):
+    """Let a rollout start in spite of a freeze, with the reason why."""
+
+    reason: str
+
+
 class PromoteRequest(Request):
     """End the present bake or pause; `full` skips every further bake and check."""
 

@@ -48,6 +48,8 @@ class Grant(Value):
     reason: str | None = None
     short: int = 0
     """Accelerators that are short."""
+    warm: tuple[str, ...] = ()
+    """Deployments whose warm copies are in the way: without them it would fit."""
     message: str | None = None
 
 

@@ -34,6 +34,8 @@ class OperationKind(StrEnum):
     ROLLBACK = "rollback"
     SCALE = "scale"
     RETIRE = "retire"
+    RELEASE = "release"
+    """Giving up warm copies: nobody asks for it, and it changes no revision."""
 
 
 class EventType(StrEnum):

@@ -1,12 +1,13 @@
 """A deployment: one model on one target, and how its rollouts go."""
 
+from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from longshore.spec.base import Spec
 from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies
-from longshore.spec.release import not_yet, not_yet_fields, nothing_yet
+from longshore.spec.release import not_yet_fields
 
 TRAFFIC_METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy)$"
 GOLDEN_URI = r"^file://"
@@ -34,6 +35,10 @@ class Check(Spec):
     errors: int = Field(default=4, ge=0, description="Consecutive could-not-measure allowed.")
     inconclusive: int = Field(default=0, ge=0, description="Inconclusive measurements allowed.")
     mode: Literal["enforce", "observe"] = Field(default="enforce", description="observe: measured and shown, no more.")
+    during: Literal["bake", "rollout"] = Field(
+        default="bake",
+        description="bake: while a batch bakes, and in pauses. rollout: also in between, from the first traffic on.",
+    )
     source: Annotated[
         GoldenSource | None,
         not_yet_fields("prometheus", "cloudwatch", "http", instead="the traffic plane (leave it out) or golden"),
@@ -52,11 +57,49 @@ class Check(Spec):
         return self
 
 
+class OpenPause(Spec):
+    """`{}`: a pause without an end of its own."""
+
+
+class Approval(Spec):
+    """Who may let a canary go on."""
+
+    roles: tuple[str, ...] = Field(
+        default=("approver",), min_length=1, description="Whoever approves must have one of these roles."
+    )
+
+
+class Step(Spec):
+    """One step of a canary: a weight, a pause, or an approval."""
+
+    weight: int | None = Field(default=None, ge=1, le=100, description="The new version's share of the traffic, in %.")
+    copies: Amount | None = Field(
+        default=None, description="With weight: copies of the new version; left out: as many as the weight needs."
+    )
+    pause: Duration | OpenPause | None = Field(
+        default=None, description="Wait so long before going on; `{}`: until a person resumes or promotes."
+    )
+    approval: Approval | None = Field(default=None, description="Wait until a person with one of the roles approves.")
+
+    @model_validator(mode="after")
+    def _is_one_thing(self) -> Self:
+        if sum(part is not None for part in (self.weight, self.pause, self.approval)) != 1:
+            raise ValueError("a step is one of weight, pause and approval: give each its own step")
+        if self.copies is not None and self.weight is None:
+            raise ValueError("copies belong to a weight: add one, or remove them")
+        return self
+
+
+Strategy = Literal["auto", "rolling", "canary", "blueGreen"]
+
+
 class RolloutPolicy(Spec):
     """How a deployment moves from one revision to the next."""
 
-    strategy: Annotated[Literal["auto", "rolling"], not_yet("canary", "blueGreen", instead="auto or rolling")] = Field(
-        default="auto", description="How copies are replaced."
+    strategy: Strategy = Field(
+        default="auto",
+        description="How copies are replaced. auto: rolling, or blueGreen where versions may not serve side by side or "
+        "keepWarm is set.",
     )
     batch: Amount = Field(default="25%", description="Copies replaced together; at least 1; a percentage rounds up.")
     max_unavailable: Amount = Field(default=0, description="Copies that may be missing; a percentage rounds down.")
@@ -67,9 +110,7 @@ class RolloutPolicy(Spec):
     keep_warm: Duration = Field(
         default=0.0, description="blueGreen: old copies kept after success, for an instant undo."
     )
-    steps: Annotated[tuple[()], nothing_yet((), instead="no steps, as rolling has none")] = Field(
-        default=(), description="Steps of a canary, which this release does not have: always empty."
-    )
+    steps: tuple[Step, ...] = Field(default=(), description="Steps of a canary; a last `weight: 100` is implied.")
     checks: tuple[Check, ...] = Field(default=(), description="Conditions watched while a batch bakes.")
 
     @model_validator(mode="after")
@@ -81,9 +122,14 @@ class RolloutPolicy(Spec):
         return self
 
     @model_validator(mode="after")
-    def _is_a_rollout_this_release_can_do(self) -> Self:
-        if self.keep_warm > 0:
-            raise ValueError("keepWarm belongs to blueGreen, which this release does not have yet: use 0s")
+    def _fields_fit_the_strategy(self) -> Self:
+        if self.keep_warm > 0 and self.strategy in {"rolling", "canary"}:
+            raise ValueError("keepWarm belongs to blueGreen: use strategy blueGreen or auto, or remove it")
+        if self.steps and self.strategy != "canary":
+            raise ValueError("steps belong to canary: use strategy canary, or remove them")
+        weights = [step.weight for step in self.steps if step.weight is not None]
+        if any(later <= earlier for earlier, later in pairwise(weights)):
+            raise ValueError(f"the weights of the steps must grow: {', '.join(map(str, weights))} do not")
         return self
 
     def batch_copies(self, copies: int) -> int:

@@ -1,7 +1,8 @@
 """How a decision's actions are carried out: each is one activity, and gives some of the next decision's facts."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -44,9 +45,25 @@ with workflow.unsafe.imports_passed_through():
         Withdraw,
     )
     from longshore.planning.room import Grant
+    from longshore.spec.base import Value
 
 Given = dict[str, Any]
 """Fields of `Facts` that an action gave."""
+
+
+_METHODS: Final[dict[type[Value], str]] = {
+    Verify: "_verify",
+    Reserve: "_reserve",
+    Ensure: "_ensure",
+    Observe: "_observe",
+    Smoke: "_smoke",
+    Measure: "_measure",
+    Publish: "_publish",
+    Withdraw: "_withdraw",
+    Drained: "_drained",
+    AskFreeze: "_ask_freeze",
+    GiveUpWarm: "_give_up_warm",
+}
 
 
 class Hands:
@@ -61,31 +78,10 @@ class Hands:
         Raises:
             ActivityError: it could not be done; see `trouble_of`.
         """
-        match action:
-            case Verify():
-                return await self._verify()
-            case Reserve():
-                return await self._reserve(action)
-            case Ensure():
-                return await self._ensure(action)
-            case Observe():
-                return await self._observe()
-            case Smoke():
-                return await self._smoke(action)
-            case Measure():
-                return await self._measure(action)
-            case Publish():
-                return await self._publish(action)
-            case Withdraw():
-                return await self._withdraw(action)
-            case Drained():
-                return await self._drained(action)
-            case AskFreeze():
-                return await self._ask_freeze()
-            case GiveUpWarm():
-                return await self._give_up_warm(action)
+        do: Callable[[Any], Awaitable[Given]] = getattr(self, _METHODS[type(action)])
+        return await do(action)
 
-    async def _verify(self) -> Given:
+    async def _verify(self, _: Verify) -> Given:
         order = self._order
         await workflow.execute_activity(
             "verify_artifact",
@@ -120,7 +116,7 @@ class Hands:
         summary = f"version {action.version}: {action.copies} copies, {action.surplus} the rest"
         return _saw(await self._beside("ensure_copies", asked, Observation, summary))
 
-    async def _observe(self) -> Given:
+    async def _observe(self, _: Observe) -> Given:
         asked = ObserveInput(target=self._order.target, deployment=self._order.deployment)
         return _saw(await self._beside("observe_copies", asked, Observation, "look at the copies"))
 
@@ -172,7 +168,7 @@ class Hands:
         summary = f"requests still at {len(action.addresses)} draining copies"
         return {"drain": await self._call("read_draining", asked, DrainReport, TASK_QUEUE, summary)}
 
-    async def _ask_freeze(self) -> Given:
+    async def _ask_freeze(self, _: AskFreeze) -> Given:
         asked = FreezeInput(target=self._order.target, deployment=self._order.deployment)
         output = await self._call("read_freeze", asked, FreezeOutput, TASK_QUEUE, "is there a freeze?")
         return {"thawed": output.frozen is None, "frozen": output.frozen}

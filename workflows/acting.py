@@ -137,12 +137,14 @@ class Hands:
             batch=action.batch,
             new=order.new.version,
             old=order.old.version if order.old else None,
-            checks=tuple(check for check in order.spec.rollout.checks if check.name in action.checks),
-            watched=order.spec.rollout.checks,
+            checks=action.checks,
+            watched=action.watched,
             not_before=action.not_before,
             bake_ended=action.bake_ended,
         )
-        summary = f"measure {', '.join(action.checks)}" if action.checks else "read the counters"
+        summary = (
+            f"measure {', '.join(check.name for check in action.checks)}" if action.checks else "read the counters"
+        )
         output = await self._beside("measure_checks", asked, MeasureOutput, summary, attempt=ASK)
         return {"measurements": output.measurements, **_saw(output.observation)}
 
@@ -153,7 +155,7 @@ class Hands:
             model=order.model,
             weights=action.weights,
             standby=action.standby,
-            idempotent=order.spec.idempotent,
+            idempotent=action.idempotent,
             fence=self._fence(action.step),
         )
         shares = ", ".join(f"{version} {weight}%" for version, weight in action.weights.items())

@@ -41,8 +41,7 @@ def golden(turn: RolloutTurn) -> Decision | None:
         if turn.state.pause:
             return turn.wait(None)
         turn.become(bake=bake)
-        names = tuple(check.name for check in asked)
-        return turn.act(Measure(checks=names, batch=turn.state.batch, not_before=turn.now, bake_ended=True))
+        return turn.act(Measure(checks=asked, batch=turn.state.batch, not_before=turn.now, bake_ended=True))
     bake, verdict = baking.count(turn, bake)
     turn.become(bake=bake)
     if verdict.action == "roll_back":

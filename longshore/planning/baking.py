@@ -84,23 +84,25 @@ def say_passed(turn: RolloutTurn, bake: Bake) -> None:
 
 def due_now(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Measure | None]:
     """One measurement of all the checks whose instant has come; None when there is none."""
-    names = tuple(check.name for check in checks(turn) if bake.due[check.name] <= turn.now)
-    if not names:
+    due = tuple(check for check in checks(turn) if bake.due[check.name] <= turn.now)
+    if not due:
         return bake, None
-    return _measured(turn, bake, names, over=False)
+    return _measured(turn, bake, due, over=False)
 
 
 def last_call(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Measure]:
     """The measurement of all checks at the end of the bake."""
-    return _measured(turn, bake, tuple(check.name for check in checks(turn)), over=True)
+    return _measured(turn, bake, checks(turn), over=True)
 
 
-def _measured(turn: RolloutTurn, bake: Bake, names: tuple[str, ...], *, over: bool) -> tuple[Bake, Measure]:
+def _measured(turn: RolloutTurn, bake: Bake, asked: tuple[Check, ...], *, over: bool) -> tuple[Bake, Measure]:
     due = dict(bake.due)
     for check in checks(turn):
         while due[check.name] <= turn.now:
             due[check.name] += timedelta(seconds=check.interval)
-    measure = Measure(checks=names, batch=turn.state.batch, not_before=bake.since, bake_ended=over)
+    measure = Measure(
+        checks=asked, watched=checks(turn), batch=turn.state.batch, not_before=bake.since, bake_ended=over
+    )
     return bake.model_copy(update={"due": due, "last_call": over}), measure
 
 

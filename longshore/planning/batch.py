@@ -120,7 +120,10 @@ def start(turn: RolloutTurn) -> Decision | None:
 def _first_look(turn: RolloutTurn) -> tuple[Measure, ...]:
     """A reading of the counters before the shift, when a check compares with the old version."""
     compared = turn.order.old is not None and any(check.compare for check in baking.checks(turn))
-    return (Measure(checks=(), batch=turn.state.batch, not_before=turn.now, bake_ended=False),) if compared else ()
+    first = Measure(
+        checks=(), watched=baking.checks(turn), batch=turn.state.batch, not_before=turn.now, bake_ended=False
+    )
+    return (first,) if compared else ()
 
 
 def shift(turn: RolloutTurn) -> Decision | None:

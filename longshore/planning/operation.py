@@ -15,7 +15,7 @@ from longshore.planning.observed import Copy, CopyState, Observation
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import Event, OperationKind, Phase, Progress
 from longshore.spec.base import Value
-from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.deployment import Check, DeploymentSpec
 from longshore.spec.model_version import Resources
 
 
@@ -140,6 +140,7 @@ class Publish(Value):
     kind: Literal["publish"] = "publish"
     weights: dict[str, int]
     standby: tuple[str, ...] = ()
+    idempotent: bool = False
     step: int
 
 
@@ -158,10 +159,12 @@ class Drained(Value):
 
 
 class Measure(Value):
-    """Measure the named checks, and read the copies."""
+    """Measure these checks, and read the copies."""
 
     kind: Literal["measure"] = "measure"
-    checks: tuple[str, ...]
+    checks: tuple[Check, ...]
+    watched: tuple[Check, ...] = ()
+    """All that are measured sooner or later, for whose windows readings are kept."""
     batch: int
     not_before: datetime
     bake_ended: bool
@@ -319,6 +322,8 @@ class State(Value):
     """Weights last acked; empty while there is no route."""
     published: dict[str, int] = {}
     """Weights last asked for; they are live once they equal `weights`."""
+    standby: tuple[str, ...] = ()
+    """Versions without weight whose clusters were last asked for."""
     peak_accelerators: int = 0
     draining: Draining | None = None
     asked: bool = False

@@ -20,9 +20,11 @@ from longshore.planning.operation import (
     Publish,
     Shares,
     State,
+    Warm,
     Withdraw,
 )
 from longshore.planning.words import Event, EventType, Phase, Progress
+from longshore.spec.deployment import DeploymentSpec
 
 POLL = timedelta(seconds=1)
 """Between two looks at copies that start or drain, or at a route that is not acked: both answer in milliseconds."""
@@ -52,6 +54,16 @@ class Turn(Generic[S]):
     def now(self) -> datetime:
         """The instant of this decision."""
         return self.facts.now
+
+    @property
+    def spec(self) -> DeploymentSpec:
+        """What is desired; planners whose order can be revised on the way know better."""
+        return self.order.spec
+
+    @property
+    def warm(self) -> Warm | None:
+        """What is kept warm now; planners that release or keep some know better."""
+        return self.order.warm
 
     def become(self, **changes: Any) -> None:
         """Change the state."""
@@ -115,7 +127,7 @@ class Turn(Generic[S]):
         """The operation is over."""
         self.say(phase, reason, message)
         self.become(pending=())
-        return self._decision(result=OperationResult(phase=phase, reason=reason, message=message))
+        return self._decision(result=OperationResult(phase=phase, reason=reason, message=message, warm=self.warm))
 
     def fail(self, reason: str, message: str, **evidence: Any) -> Decision:
         """The operation is over, and a person is needed."""
@@ -180,7 +192,7 @@ class Turn(Generic[S]):
         if work is None or (work.version, work.level) != (version, level):
             if facts.count(version) <= level and not facts.draining(version):
                 return None
-            until = self.now + timedelta(seconds=self.order.spec.rollout.drain_timeout)
+            until = self.now + timedelta(seconds=self.spec.rollout.drain_timeout)
             self.become(draining=Draining(version=version, level=level, until=until))
             return self.act(Ensure(version=version, copies=level, surplus="drain", step=self.next_step()))
         if not work.ending:
@@ -211,9 +223,11 @@ class Turn(Generic[S]):
             The decision to make; None once the weights are live.
         """
         acked = self.facts.acked
-        if acked is None:
-            self.become(published=weights)
-            return self.act(Publish(weights=weights, standby=standby, step=self.next_step()))
+        # An acknowledgement that came back just now may be of another route, when the stage changed in between.
+        if acked is None or (self.state.published, self.state.standby) != (weights, standby):
+            self.become(published=weights, standby=standby)
+            idempotent = self.spec.idempotent
+            return self.act(Publish(weights=weights, standby=standby, idempotent=idempotent, step=self.next_step()))
         if not acked.acked:
             return self._wait_for_gateways(acked)
         if weights != self.state.weights:
@@ -230,7 +244,7 @@ class Turn(Generic[S]):
         """
         acked = self.facts.acked
         if acked is None:
-            self.become(published={})
+            self.become(published={}, standby=())
             return self.act(Withdraw(step=self.next_step()))
         if not acked.acked:
             return self._wait_for_gateways(acked)

@@ -311,7 +311,7 @@ class Play:
                 return {"smoke": ""}
             case Measure():
                 observation = self.fleet.observe(self.now)
-                measured = tuple(self._measure(name) for name in action.checks)
+                measured = tuple(self._measure(check.name) for check in action.checks)
                 return {"measurements": measured, "observation": observation, "fresh": True}
         return {"observation": self.fleet.observe(self.now), "fresh": True}
 

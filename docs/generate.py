@@ -10,7 +10,7 @@ from typing import Any
 import typer
 
 from longshore.cli.app import app
-from longshore.spec.checking import KINDS, KINDS_NOT_YET
+from longshore.spec.checking import KINDS
 from longshore.spec.loading import MOST_BYTES, SUFFIXES
 from longshore.spec.quantities import format_duration
 from longshore.spec.schema import json_schema
@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 MANIFESTS = """\
 # Manifests
 
-Desired state is written as YAML documents of three kinds. `longshore validate -f FILE` checks them without a server,
+Desired state is written as YAML documents of four kinds. `longshore validate -f FILE` checks them without a server,
 `longshore schema` prints their JSON Schema, and `longshore apply -f FILE` brings everything to what they say. What the
 fields do to a rollout is told in [concepts](concepts.md); [a model of your own](first-model.md) writes a set of them.
 
@@ -45,8 +45,6 @@ a percentage of the desired copies. A *name* has lower case letters, digits and 
 
 Not in this release, and refused in a line that says so:
 
-- {absent};
-- the strategies `canary` and `blueGreen`, with their `steps` and `keepWarm`;
 - the backends `sagemaker` and `kubernetes`, with their `image`;
 - checks measured from Prometheus, CloudWatch or an HTTP endpoint.
 """
@@ -86,10 +84,7 @@ def manifests() -> str:
     """docs/manifests.md."""
     schema = json_schema()
     example = (HERE / "example.yaml").read_text()
-    absent = "the kinds " + " and ".join(f"`{kind}`" for kind in KINDS_NOT_YET)
-    head = MANIFESTS.format(
-        example=example, suffixes=", ".join(SUFFIXES), most=MOST_BYTES // 1024 // 1024, absent=absent
-    )
+    head = MANIFESTS.format(example=example, suffixes=", ".join(SUFFIXES), most=MOST_BYTES // 1024 // 1024)
     parts = [head]
     for kind in KINDS:
         definition = schema["$defs"][kind]
@@ -131,7 +126,8 @@ def _type(field: dict[str, Any]) -> str:
     if "enum" in field or "const" in field:
         return ", ".join(f"`{value}`" for value in field.get("enum", [field.get("const")]))
     if field.get("type") == "array":
-        return f"list of {_type(field['items'])}s" if "items" in field else "empty list"
+        kind = _type(field.get("items", {}))
+        return f"list of {kind}" if kind.endswith("`") else f"list of {kind}s"
     if field.get("type") == "object":
         return f"{_type(field['additionalProperties'])}s by name"
     names = {"string": "text", "integer": "whole number", "number": "number", "boolean": "`true`, `false`"}

@@ -12,16 +12,15 @@ from typing import Annotated, Any, Final, TypeVar, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from longshore.spec.documents import API_VERSION, Deployment, Document, ModelVersion, Target
+from longshore.spec.documents import API_VERSION, Deployment, Document, Freeze, ModelVersion, Target
 from longshore.spec.wording import message_of
 
-KINDS: Final[Mapping[str, type[Target | ModelVersion | Deployment]]] = {
+KINDS: Final[Mapping[str, type[Target | ModelVersion | Deployment | Freeze]]] = {
     "Target": Target,
     "ModelVersion": ModelVersion,
     "Deployment": Deployment,
+    "Freeze": Freeze,
 }
-KINDS_NOT_YET: Final = ("Freeze",)
-"""Kinds of the format that this release does not have."""
 NOT_APPLIED: Final = {"Rehearsal": "longshore rehearse -f FILE plays it"}
 """Kinds that are no desired state, and what is done with them instead."""
 
@@ -85,10 +84,6 @@ def _kind(content: Any) -> str:
         raise DocumentError([(("kind",), f"a kind is a text: write one of {', '.join(KINDS)}")])
     if kind in NOT_APPLIED:
         raise DocumentError([(("kind",), f"a {kind} is not applied: {NOT_APPLIED[kind]}")])
-    if kind in KINDS_NOT_YET:
-        raise DocumentError(
-            [(("kind",), f"{kind} is not in this release of Longshore: it has {', '.join(KINDS)}; remove the document")]
-        )
     if kind not in KINDS:
         cure = did_you_mean(kind, KINDS) or f"write one of {', '.join(KINDS)}"
         raise DocumentError([(("kind",), f"unknown kind `{kind}`: {cure}")])
@@ -106,6 +101,8 @@ def _problems(model: type[BaseModel], content: Any, error: ValidationError) -> l
     """Pydantic's errors on the fields people wrote; several on one field (a union's members) become one line."""
     found: dict[Path, list[str]] = {}
     for detail in error.errors(include_url=False):
+        if detail["type"] == "too_short" and detail["ctx"]["actual_length"] < len(detail["input"]):
+            continue  # pydantic does not count the items that are wrong, of which it told already
         path = _written(detail, content)
         if detail["type"].startswith("union_tag_"):
             path = (*path, TAG)

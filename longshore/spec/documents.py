@@ -6,6 +6,7 @@ from pydantic import Field
 
 from longshore.spec.base import Spec
 from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.freeze import FreezeSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.quantities import Name, Version
 from longshore.spec.target import TargetSpec
@@ -14,9 +15,9 @@ API_VERSION: Final = "longshore/v1"
 
 
 class NamedMetadata(Spec):
-    """What identifies a target."""
+    """What identifies a target or a freeze."""
 
-    name: Name = Field(description="Its name, unique among targets.")
+    name: Name = Field(description="Its name, unique among its kind.")
 
 
 class DeploymentMetadata(Spec):
@@ -60,4 +61,13 @@ class Deployment(Spec):
     spec: DeploymentSpec
 
 
-Document = Annotated[Target | ModelVersion | Deployment, Field(discriminator="kind")]
+class Freeze(Spec):
+    """Times in which no rollout begins. Undo, abort, scale, retire and onboarding are never held."""
+
+    api_version: Literal["longshore/v1"] = API_VERSION
+    kind: Literal["Freeze"] = "Freeze"
+    metadata: NamedMetadata
+    spec: FreezeSpec
+
+
+Document = Annotated[Target | ModelVersion | Deployment | Freeze, Field(discriminator="kind")]

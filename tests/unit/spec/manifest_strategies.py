@@ -1,8 +1,10 @@
 """Manifests as hypothesis draws them: every field, and texts that YAML likes to mistake for something else."""
 
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
+
+from longshore.spec.freeze import Day
 
 Drawn = st.SearchStrategy[Any]
 
@@ -124,4 +126,29 @@ DEPLOYMENTS = document(
     ),
 )
 
-DOCUMENTS = st.one_of(TARGETS, MODEL_VERSIONS, DEPLOYMENTS)
+_TIMES = st.builds("{:02}:{:02}".format, st.integers(0, 23), st.integers(0, 59))
+_WINDOWS = st.one_of(
+    fields(
+        {
+            "days": st.lists(st.sampled_from(get_args(Day)), min_size=1, max_size=7),
+            "from": _TIMES,
+            "until": _TIMES | st.just("24:00"),
+        }
+    ),
+    fields(
+        {"from": _TIMES.map(lambda time: f"2026-11-27T{time}"), "until": _TIMES.map(lambda time: f"2026-12-01T{time}")}
+    ),
+)
+FREEZES = document(
+    "Freeze",
+    fields({"name": NAMES}),
+    fields(
+        {"reason": TEXTS.filter(bool), "windows": st.lists(_WINDOWS, min_size=1, max_size=3)},
+        timeZone=st.sampled_from(["UTC", "Europe/Berlin", "America/Argentina/Buenos_Aires"]),
+        deployments=st.lists(NAMES, max_size=3),
+        labels=st.dictionaries(TEXTS, TEXTS, max_size=3),
+        targets=st.lists(NAMES, max_size=3),
+    ),
+)
+
+DOCUMENTS = st.one_of(TARGETS, MODEL_VERSIONS, DEPLOYMENTS, FREEZES)

@@ -82,11 +82,11 @@ ONE_LINE = {
     ),
     "a missing kind is asked for": (
         "metadata: {name: a}\n",
-        "1: kind is missing: write one of Target, ModelVersion, Deployment",
+        "1: kind is missing: write one of Target, ModelVersion, Deployment, Freeze",
     ),
     "a kind that is no text is refused": (
         "kind: [Target]\n",
-        "1: kind: a kind is a text: write one of Target, ModelVersion, Deployment",
+        "1: kind: a kind is a text: write one of Target, ModelVersion, Deployment, Freeze",
     ),
     "a document that is a list is refused": (
         "- kind: Target\n",
@@ -164,25 +164,25 @@ ONE_LINE = {
         " source: {golden: 'file:///g'}}]\n",
         "7: spec.rollout: two checks are named 'a': give each its own name",
     ),
+    "warm copies belong to blue/green": (
+        DEPLOYMENT + "  rollout: {strategy: canary, keepWarm: 5m}\n",
+        "7: spec.rollout: keepWarm belongs to blueGreen: use strategy blueGreen or auto, or remove it",
+    ),
+    "steps belong to a canary": (
+        DEPLOYMENT + "  rollout: {steps: [{weight: 10}]}\n",
+        "7: spec.rollout: steps belong to canary: use strategy canary, or remove them",
+    ),
+    "a step is one thing": (
+        DEPLOYMENT + "  rollout: {strategy: canary, steps: [{weight: 10, pause: 5m}]}\n",
+        "7: spec.rollout.steps[0]: a step is one of weight, pause and approval: give each its own step",
+    ),
+    "the weights of a canary grow": (
+        DEPLOYMENT + "  rollout: {strategy: canary, steps: [{weight: 50}, {weight: 10}]}\n",
+        "7: spec.rollout: the weights of the steps must grow: 50, 10 do not",
+    ),
 }
 
 NOT_IN_THIS_RELEASE = {
-    "canary": (
-        DEPLOYMENT + "  rollout: {strategy: canary}\n",
-        "7: spec.rollout.strategy: canary is not in this release of Longshore: use auto or rolling",
-    ),
-    "blue/green": (
-        DEPLOYMENT + "  rollout: {strategy: blueGreen}\n",
-        "7: spec.rollout.strategy: blueGreen is not in this release of Longshore: use auto or rolling",
-    ),
-    "warm copies": (
-        DEPLOYMENT + "  rollout: {keepWarm: 5m}\n",
-        "7: spec.rollout: keepWarm belongs to blueGreen, which this release does not have yet: use 0s",
-    ),
-    "steps": (
-        DEPLOYMENT + "  rollout: {steps: [{weight: 10}]}\n",
-        "7: spec.rollout.steps: this field is not in this release of Longshore: use no steps, as rolling has none",
-    ),
     "other sources of checks": (
         DEPLOYMENT + "  rollout:\n    checks: [{name: a, metric: error-rate, max: 1, source: {prometheus: {}}}]\n",
         (
@@ -205,13 +205,6 @@ NOT_IN_THIS_RELEASE = {
     "rehearsals": (
         "kind: Rehearsal\nmetadata: {name: a}\n",
         "1: kind: a Rehearsal is not applied: longshore rehearse -f FILE plays it",
-    ),
-    "freezes": (
-        "kind: Freeze\n",
-        (
-            "1: kind: Freeze is not in this release of Longshore: it has Target, ModelVersion, Deployment; "
-            "remove the document"
-        ),
     ),
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 from temporalio.client import Client
 
 from activities.copies import CopyActivities
+from activities.freezes import FreezeActivities, scheduled
 from activities.lost import LostActivities
 from activities.measuring import Clock, Meter
 from activities.records import RecordActivities
@@ -17,8 +18,8 @@ from longshore.traffic.port import TrafficPlane
 Activities = list[Callable[..., Any]]
 
 
-def central_activities(client: Client, store: Store, traffic: TrafficPlane) -> Activities:
-    """Those of the queue `longshore`: the store's and the traffic plane's."""
+def central_activities(client: Client, store: Store, traffic: TrafficPlane, clock: Clock = scheduled) -> Activities:
+    """Those of the queue `longshore`: the store's and the traffic plane's. Rehearsals have a clock of their own."""
     records, routes, lost = RecordActivities(store), RouteActivities(traffic), LostActivities(client)
     return [
         records.record_step,
@@ -29,6 +30,7 @@ def central_activities(client: Client, store: Store, traffic: TrafficPlane) -> A
         routes.withdraw,
         routes.drained,
         lost.end,
+        FreezeActivities(store, clock).read,
     ]
 
 

@@ -6,6 +6,7 @@ from longshore.store.database import Database
 from longshore.store.deployments import Deployments
 from longshore.store.events import Events
 from longshore.store.fleet import Fleet
+from longshore.store.freezes import Freezes
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.models import Models
@@ -21,7 +22,7 @@ class Store:
     | part | keeps |
     |---|---|
     | `record(record)` | what a step of a workflow wrote: events, operation, deployment, revisions, ledger |
-    | `targets` `models` | what was registered |
+    | `targets` `models` `freezes` | what was registered |
     | `deployments` `events` `ledger` | what the workflows said, to read |
     | `fleet` | what was observed |
     | `reservations` | room that operations hold or wait for |
@@ -33,6 +34,7 @@ class Store:
         self.database = database
         self.targets = Targets(database)
         self.models = Models(database)
+        self.freezes = Freezes(database)
         self.deployments = Deployments(database)
         self.events = Events(database)
         self.ledger = Ledger(database)

@@ -91,6 +91,16 @@ model_versions = Table(
     _required("registered_at", Instant),
 )
 
+freezes = Table(
+    "freezes",
+    metadata,
+    Column("name", String, primary_key=True),
+    _required("spec", Document),
+    _required("actor", String),
+    _required("created_at", Instant),
+    _required("updated_at", Instant),
+)
+
 # -- what the workflows said ---------------------------------------------------------------------------------------
 
 deployments = Table(
@@ -104,6 +114,7 @@ deployments = Table(
     Column("revision", Integer),
     Column("version", String),
     Column("rollout_to", Document),
+    Column("warm", Document),
     Column("operation", String),
     _required("sequence", Number),
     _required("retired", Boolean),

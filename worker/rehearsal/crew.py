@@ -160,17 +160,17 @@ async def work(address: str, origin: datetime, socket: Path, database_url: str) 
     client = await connect(address, rehearsal_plugin(clock))
     store = ToldStore(database, world)
     traffic = FarTraffic(world)
-    workers = [_workflow_worker(client, store, traffic), _target_worker(client, store, traffic, world, clock)]
+    workers = [_workflow_worker(client, store, traffic, clock), _target_worker(client, store, traffic, world, clock)]
     await link.ask(Question("crew", "ready", (), None))
     await asyncio.gather(*(worker.run() for worker in workers))
 
 
-def _workflow_worker(client: Client, store: Store, traffic: FarTraffic) -> Worker:
+def _workflow_worker(client: Client, store: Store, traffic: FarTraffic, clock: Clock) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
-        activities=central_activities(client, store, traffic),
+        activities=central_activities(client, store, traffic, clock.now),
         max_cached_workflows=0,  # every task is a replay, too; and tasks of a killed worker are given to the next
     )
 

@@ -10,6 +10,7 @@ from longshore.planning.observed import Copy, CopyState, Observation, ObservedHo
 from longshore.store.database import Database
 from longshore.store.errors import NotFoundError
 from longshore.store.notices import TRAFFIC
+from longshore.store.startups import keep_startups
 from longshore.store.statements import advance, as_row, upsert
 from longshore.store.tables import WHOLE_TARGET, copies, target_observations, targets, traffic_clock
 
@@ -116,6 +117,7 @@ async def _save_copies(connection: AsyncConnection, observation: Observation, co
     for name in sorted(stored.keys() & seen.keys()):
         if stored[name] != seen[name]:
             await upsert(connection, copies, as_row(seen[name], copies, target=observation.target))
+    await keep_startups(connection, observation.target, stored, seen)
     return _endpoints(stored.values()) != _endpoints(seen.values())
 
 

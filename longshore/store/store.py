@@ -12,6 +12,7 @@ from longshore.store.ledger import Ledger
 from longshore.store.models import Models
 from longshore.store.records import Record
 from longshore.store.reservations import Reservations
+from longshore.store.startups import Startups
 from longshore.store.targets import Targets
 from longshore.store.traffic import Traffic
 
@@ -24,7 +25,7 @@ class Store:
     | `record(record)` | what a step of a workflow wrote: events, operation, deployment, revisions, ledger |
     | `targets` `models` `freezes` | what was registered |
     | `deployments` `events` `ledger` | what the workflows said, to read |
-    | `fleet` | what was observed |
+    | `fleet` `startups` | what was observed |
     | `reservations` | room that operations hold or wait for |
     | `traffic` | routes, gateways, samples |
     | `keys` `answers` | API keys, and what requests were answered under their idempotency keys |
@@ -39,6 +40,7 @@ class Store:
         self.events = Events(database)
         self.ledger = Ledger(database)
         self.fleet = Fleet(database)
+        self.startups = Startups(database)
         self.reservations = Reservations(database)
         self.traffic = Traffic(database)
         self.keys = Keys(database)

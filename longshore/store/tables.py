@@ -249,6 +249,16 @@ copies = Table(
     Column("ready_at", Instant),
 )
 
+startups = Table(
+    "startups",
+    metadata,
+    Column("target", String, ForeignKey("targets.name", ondelete="CASCADE"), primary_key=True),
+    Column("model", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    _required("seconds", Document),
+)
+"""The newest start-up times of each version on each target, oldest first."""
+
 reservations = Table(
     "reservations",
     metadata,

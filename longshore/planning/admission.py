@@ -1,21 +1,57 @@
-"""What a version must show before its first traffic: artifact, smoke test, golden requests (DESIGN, rule 15)."""
+"""What comes before a rollout may begin, and what a whole new set must show before its first traffic.
+
+A freeze holds it, its artifact is verified, other warm copies are given up; blue/green and onboarding then ask the
+smoke test and the golden requests (DESIGN, rules 6 and 15).
+"""
 
 from datetime import timedelta
 
-from longshore.planning import baking, controls
+from longshore.planning import baking, pausing
 from longshore.planning.checks import may_end_bake
-from longshore.planning.operation import Decision, Measure, Smoke, Verify
+from longshore.planning.operation import AskFreeze, Decision, Measure, Smoke, Verify
 from longshore.planning.rollback import turn_round
 from longshore.planning.rollout_state import Stage
 from longshore.planning.rollout_turn import RolloutTurn
-from longshore.planning.words import Phase
+from longshore.planning.words import EventType, OperationKind
+
+FREEZE_POLL = timedelta(minutes=1)
+"""Between two looks at a freeze that holds a rollout: it may be deleted before it ends."""
+
+
+def gate(turn: RolloutTurn) -> Decision | None:
+    """A freeze holds new rollouts until it ends, or a person says why it must not. Ways back are never held."""
+    state, facts = turn.state, turn.facts
+    if state.thawed or facts.thawed or turn.order.kind is not OperationKind.ROLLOUT:
+        turn.become(stage=Stage.GIVE_UP_WARM if state.instant else Stage.VERIFY, blocked=False)
+        return None
+    if facts.frozen is None:
+        return turn.act(AskFreeze())
+    message = f"{facts.frozen.message}: longshore rollout override {turn.order.deployment} --reason WHY starts it now"
+    if not state.blocked:
+        turn.emit(EventType.ROLLOUT_BLOCKED, message, reason="Frozen", freeze=facts.frozen.name)
+        turn.become(blocked=True)
+    turn.held_up("Frozen", message)
+    return turn.wait(min(facts.frozen.until, turn.now + FREEZE_POLL))
 
 
 def verify(turn: RolloutTurn) -> Decision | None:
     """Check artifact and command before anything starts."""
     if not turn.facts.verified:
         return turn.act(Verify())
-    turn.become(stage=Stage.RESERVE)
+    turn.become(stage=Stage.GIVE_UP_WARM)
+    return None
+
+
+def give_up_warm(turn: RolloutTurn) -> Decision | None:
+    """Three versions never hold accelerators at once: what is kept warm goes, unless it is what shall serve."""
+    kept = turn.state.kept
+    if kept is None or (kept.version == turn.new and turn.course.whole):
+        turn.become(stage=Stage.RESERVE)
+        return None
+    if decision := turn.drain_to(kept.version, 0):
+        return decision
+    turn.emit(EventType.WARM_RELEASED, f"the warm copies of version {kept.version} are gone", version=kept.version)
+    turn.become(kept=None, stage=Stage.RESERVE)
     return None
 
 
@@ -24,14 +60,14 @@ def smoke(turn: RolloutTurn) -> Decision | None:
     if turn.facts.smoke is None:
         return turn.act(Smoke(version=turn.new))
     if turn.facts.smoke:
-        turn_round(turn, Phase.FAILED, "SmokeTestFailed", turn.facts.smoke)
+        turn_round(turn, turn.failed, "SmokeTestFailed", turn.facts.smoke)
     else:
         turn.become(stage=Stage.GOLDEN)
     return None
 
 
 def golden(turn: RolloutTurn) -> Decision | None:
-    """Onboarding asks its golden requests once, before there is traffic."""
+    """Golden requests are asked once, before there is traffic."""
     asked = tuple(check for check in baking.checks(turn) if check.source is not None)
     if not asked:
         turn.become(stage=Stage.SHIFT, bake=None)
@@ -45,11 +81,11 @@ def golden(turn: RolloutTurn) -> Decision | None:
     bake, verdict = baking.count(turn, bake)
     turn.become(bake=bake)
     if verdict.action == "roll_back":
-        turn_round(turn, Phase.FAILED, verdict.reason or "CheckFailed", verdict.message)
+        turn_round(turn, turn.failed, verdict.reason or "CheckFailed", verdict.message)
         return None
     if verdict.action == "pause":
         if not turn.state.pause:
-            controls.pause(turn, baking.pause_reason(verdict), controls.ask(turn, verdict.message))
+            pausing.pause(turn, baking.pause_reason(verdict), pausing.ask(turn, verdict.message))
         return turn.wait(None)
     again = [check for check in asked if not may_end_bake(check, bake.latest[check.name])]
     if again:

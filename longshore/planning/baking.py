@@ -18,18 +18,32 @@ EVENTS = {
 
 
 def begin(turn: RolloutTurn, since: datetime) -> Bake:
-    """A bake whose windows begin at `since`; counters start anew."""
+    """A bake whose windows begin at `since`. Counters start anew, but those of checks that watch the whole rollout."""
     return Bake(
         since=since,
-        ends=since + timedelta(seconds=0 if turn.state.skip else turn.order.spec.rollout.bake),
+        ends=since + timedelta(seconds=0 if turn.state.skip else turn.policy.bake),
         due={check.name: since for check in checks(turn)},
+        counters=_lasting(turn, turn.state.vigil),
         served={copy.id: copy.ready_at for copy in turn.facts.copies(turn.new)},
     )
 
 
+def watch_on(turn: RolloutTurn) -> Bake | None:
+    """What goes on being watched once a bake is over: its windows begin now, and nothing is due at once."""
+    if turn.state.bake is None:
+        return turn.state.vigil
+    due = {check.name: turn.now + timedelta(seconds=check.interval) for check in checks(turn)}
+    return begin(turn, turn.now).model_copy(update={"due": due, "counters": _lasting(turn, turn.state.bake)})
+
+
+def _lasting(turn: RolloutTurn, watched: Bake | None) -> dict[str, CheckCounters]:
+    lasting = {check.name for check in checks(turn) if check.during == "rollout"}
+    return {name: counted for name, counted in (watched.counters if watched else {}).items() if name in lasting}
+
+
 def checks(turn: RolloutTurn) -> tuple[Check, ...]:
     """The checks that this rollout still asks."""
-    return () if turn.state.skip else turn.order.spec.rollout.checks
+    return () if turn.state.skip or turn.state.instant else turn.policy.checks
 
 
 def count(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Verdict]:

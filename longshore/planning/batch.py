@@ -4,8 +4,8 @@ from collections import Counter
 from datetime import timedelta
 
 from longshore.planning import baking
-from longshore.planning.batches import batch_size, dip_allowed, ladder, old_left, share
-from longshore.planning.operation import Decision, Ensure, Measure, Reserve
+from longshore.planning.batches import Leg, dip_allowed, next_leg, old_after, weight_after
+from longshore.planning.operation import Decision, Ensure, GiveUpWarm, Measure, Reserve
 from longshore.planning.rollback import ROOM_POLL, fail_if_broken
 from longshore.planning.rollout_state import Stage
 from longshore.planning.rollout_turn import RolloutTurn
@@ -18,50 +18,69 @@ def reserve(turn: RolloutTurn) -> Decision | None:
     order, state, facts = turn.order, turn.state, turn.facts
     if state.pause:
         return turn.wait(None)
-    if state.settled >= order.spec.copies:
+    if state.policy_next:
+        turn.become(spec=turn.spec.model_copy(update={"rollout": state.policy_next}), policy_next=None)
+    leg = next_leg(turn.course, turn.state.settled, turn.state.steps_done)
+    if leg is None:
         # Only a rollout to no copies at all comes here while the old version still has the traffic.
         unshifted = order.old is not None and order.old.version in state.weights
-        turn.become(stage=Stage.SHIFT if unshifted else Stage.FINISH, asked=False)
+        turn.become(stage=Stage.SHIFT if unshifted else Stage.FINISH, asked=False, leg=None, weight=100)
+        return None
+    if leg.add == 0:
+        _begin(turn, leg, Grant(granted=True, placement=state.placement))
         return None
     if facts.grant is None:
-        return turn.act(Reserve(request=_request(turn)))
+        return turn.act(Reserve(request=_request(turn, leg)))
     if facts.grant.granted:
-        _begin(turn, facts.grant)
+        _begin(turn, leg, facts.grant)
         return None
-    if not state.blocked:
-        message = facts.grant.message or "no room"
-        turn.emit(EventType.ROLLOUT_BLOCKED, message, reason=facts.grant.reason, batch=state.batch + 1)
+    return blocked(turn, facts.grant, state.batch + 1)
+
+
+def blocked(turn: RolloutTurn, grant: Grant, batch: int | None) -> Decision:
+    """There is no room: warm copies of others make some; else it is said once, and asked again until there is."""
+    others = tuple(name for name in grant.warm if name != turn.order.deployment)
+    if others and not turn.state.warm_asked:
+        turn.become(warm_asked=True)
+        return turn.act(GiveUpWarm(deployments=others))
+    if not grant.warm and not turn.state.blocked:
+        turn.emit(EventType.ROLLOUT_BLOCKED, grant.message or "no room", reason=grant.reason, batch=batch)
         turn.become(blocked=True)
-    turn.held_up(facts.grant.reason, facts.grant.message)
+    message = f"waits until the warm copies of {', '.join(others)} are gone" if others else grant.message
+    turn.held_up(grant.reason, message)
     return turn.poll(ROOM_POLL)
 
 
-def _begin(turn: RolloutTurn, grant: Grant) -> None:
-    order, state, size = turn.order, turn.state, grant.surge + grant.dip
+def _begin(turn: RolloutTurn, leg: Leg, grant: Grant) -> None:
+    state, size = turn.state, grant.surge + grant.dip
+    laid = turn.laid(state.ladder[: state.batch], size)
     turn.become(
         batch=state.batch + 1,
+        leg=leg,
+        weight=weight_after(leg, size, state.settled, turn.copies),
         surge=grant.surge,
         dip=grant.dip,
         placement=dict(grant.placement),
         widest=max(state.widest, grant.surge),
         blocked=False,
-        ready_by=turn.now + timedelta(seconds=order.spec.rollout.deadline),
+        warm_asked=False,
+        kept=None,
+        ready_by=turn.now + timedelta(seconds=turn.policy.deadline),
         host_lost=False,
         stage=Stage.DIP if grant.dip else Stage.START,
         asked=False,
-        ladder=ladder(order, state.ladder[: state.batch], state.settled, size),
+        ladder=laid,
     )
     turn.say(Phase.PROGRESSING)
     drained = f", {grant.dip} of them after draining as many old ones" if grant.dip else ""
-    message = f"{size} {'copy' if size == 1 else 'copies'} of version {turn.new}{drained}"
+    copies = f"{size} {'copy' if size == 1 else 'copies'} of version {turn.new}{drained}"
+    message = copies if size else f"{turn.state.weight}% to the copies that version {turn.new} has"
     turn.emit(EventType.BATCH_STARTED, message, batch=turn.state.batch, add=size, drainFirst=grant.dip)
     turn.rung("draining first" if grant.dip else "starting")
 
 
-def _request(turn: RolloutTurn) -> ReservationRequest:
-    order, state = turn.order, turn.state
-    copies, onboarding = order.spec.copies, order.old is None
-    size = min(batch_size(order), copies - state.settled)
+def _request(turn: RolloutTurn, leg: Leg) -> ReservationRequest:
+    order, state, course = turn.order, turn.state, turn.course
     return ReservationRequest(
         target=order.target,
         deployment=order.deployment,
@@ -69,9 +88,9 @@ def _request(turn: RolloutTurn) -> ReservationRequest:
         version=turn.new,
         operation=order.id,
         resources=order.new.resources,
-        batch=size,
-        dip=0 if onboarding else min(dip_allowed(order, state.settled), size),
-        whole=onboarding,
+        batch=leg.add,
+        dip=0 if course.whole else min(dip_allowed(course, state.settled, state.level), leg.add),
+        whole=course.whole,
         old_version=order.old.version if order.old else None,
         settled=state.settled,
     )
@@ -79,8 +98,8 @@ def _request(turn: RolloutTurn) -> ReservationRequest:
 
 def dip(turn: RolloutTurn) -> Decision | None:
     """End old copies first, on whose accelerators the new ones will start."""
-    order, state, facts = turn.order, turn.state, turn.facts
-    left = max(0, old_left(order, state.settled) - state.dip)
+    state, facts = turn.state, turn.facts
+    left = max(0, state.level - state.dip)
     # Before the last old copies go, what they carry goes to the new ones, which are ready, and not to nobody.
     unshifted = left == 0 and state.settled and turn.old in state.weights
     if unshifted and (decision := turn.shift({turn.new: 100}, (turn.old,), f"100% to version {turn.new}", state.batch)):
@@ -111,9 +130,9 @@ def start(turn: RolloutTurn) -> Decision | None:
         return None
     if facts.ready(turn.new) < turn.wanted:
         return turn.look()
-    turn.emit(EventType.BATCH_READY, f"{turn.wanted} of {order.spec.copies} copies are ready", batch=state.batch)
-    onboarding = Stage.SMOKE if order.new.smoke else Stage.GOLDEN
-    turn.become(stage=onboarding if order.old is None else Stage.SHIFT, asked=False)
+    turn.emit(EventType.BATCH_READY, f"{turn.wanted} of {turn.copies} copies are ready", batch=state.batch)
+    shown = Stage.SMOKE if order.new.smoke else Stage.GOLDEN
+    turn.become(stage=shown if turn.course.whole and not state.instant else Stage.SHIFT, asked=False)
     return None
 
 
@@ -129,7 +148,7 @@ def _first_look(turn: RolloutTurn) -> tuple[Measure, ...]:
 def shift(turn: RolloutTurn) -> Decision | None:
     """Give the new version the share of the copies it has, seen ready just now; a shift that began is finished."""
     order, state, facts = turn.order, turn.state, turn.facts
-    new = share(turn.wanted, order.spec.copies)
+    new = state.weight
     if order.old and facts.observation and not facts.serving(turn.old):
         new = 100  # nothing of the old version is there to carry the rest
     shares = ((order.old.version, 100 - new),) if order.old else ()
@@ -147,21 +166,34 @@ def shift(turn: RolloutTurn) -> Decision | None:
     if decision := turn.shift(weights, standby, cause, state.batch or None):
         return decision
     live = facts.acked.at if facts.acked else turn.now
-    if order.old is None or not state.size:
+    if order.old is None or state.leg is None or state.instant:
         turn.become(stage=Stage.DRAIN, bake=None)
     else:
-        turn.become(stage=Stage.BAKE, bake=baking.begin(turn, live))
+        turn.become(stage=Stage.BAKE, bake=baking.begin(turn, live), vigil=None)
         turn.rung("baking")
     return None
 
 
 def drain(turn: RolloutTurn) -> Decision | None:
-    """End the old copies that the batch replaces."""
-    order, state, settled = turn.order, turn.state, turn.wanted
-    if order.old is not None and (decision := turn.drain_to(turn.old, max(0, order.spec.copies - settled))):
+    """End the old copies that the batch replaces; blue/green may keep all of them warm."""
+    state, new = turn.state, turn.wanted
+    level = old_after(turn.course, state.level, new, state.weight)
+    if turn.order.old is not None and not turn.keeps and (decision := turn.drain_to(turn.old, level)):
         return decision
-    if state.size:
-        turn.emit(EventType.BATCH_DONE, f"{settled} of {order.spec.copies} copies are new", batch=state.batch)
+    if state.leg is not None:
+        turn.emit(EventType.BATCH_DONE, f"{new} of {turn.copies} copies are new", batch=state.batch)
         turn.rung("done")
-    turn.become(stage=Stage.RESERVE, settled=settled, surge=0, dip=0, bake=None, ready_by=None)
+    whole_leg = state.leg is not None and state.size >= state.leg.add
+    turn.become(
+        stage=Stage.STAND,
+        settled=new,
+        level=level,
+        steps_done=state.leg.step + 1 if state.leg and whole_leg else state.steps_done,
+        vigil=baking.watch_on(turn),
+        bake=None,
+        leg=None,
+        surge=0,
+        dip=0,
+        ready_by=None,
+    )
     return None

@@ -1,9 +1,13 @@
-"""What pause, resume, promote, abort and retire mean to a rollout under way (DESIGN, rules 8 and 11)."""
+"""What people ask of a rollout under way, and what it makes of it (DESIGN, rules 8 to 11)."""
 
-from longshore.planning import baking
-from longshore.planning.operation import Command
+from collections.abc import Callable
+
+from longshore.planning import rescale, standing
+from longshore.planning.batches import standing_step
+from longshore.planning.operation import Command, Verb
+from longshore.planning.pausing import go_on, pause
 from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_state import Pause, PauseReason, Stage
+from longshore.planning.rollout_state import PauseReason, Stage
 from longshore.planning.rollout_turn import RolloutTurn
 from longshore.planning.words import EventType, Phase
 
@@ -14,40 +18,7 @@ def obey(turn: RolloutTurn) -> None:
         if turn.state.stage is Stage.RETIRED:
             turn.refuse(command, "Retiring", f"is being retired and cannot {command.verb}")
             continue
-        {"pause": _pause, "resume": _resume, "promote": _promote, "abort": _abort, "retire": _retire}[command.verb](
-            turn, command
-        )
-
-
-def pause(turn: RolloutTurn, reason: PauseReason, message: str, actor: str | None = None) -> None:
-    """Stand still: what is starting or draining finishes, and nothing new begins."""
-    turn.become(pause=Pause(reason=reason, since=turn.now))
-    turn.emit(EventType.ROLLOUT_PAUSED, message, actor=actor, batch=turn.state.batch or None, reason=reason.value)
-    turn.say(Phase.PAUSED, reason.value, message)
-
-
-def ask(turn: RolloutTurn, message: str) -> str:
-    """What a check's pause says: what was measured, and what a person can do."""
-    name = turn.order.deployment
-    return f"{message}; longshore rollout resume {name} bakes again, promote {name} goes on, abort {name} returns"
-
-
-def go_on(turn: RolloutTurn) -> None:
-    """End the pause: the bake and the deadline take up where they stopped."""
-    state = turn.state
-    if state.pause is None:
-        return
-    paused, bake = state.pause, state.bake
-    if bake is not None:
-        if paused.reason is PauseReason.BY_USER:
-            stood = turn.now - max(paused.since, bake.since)
-            recover_by = bake.recover_by and bake.recover_by + stood
-            bake = bake.model_copy(update={"ends": bake.ends + stood, "recover_by": recover_by, "last_call": False})
-        else:
-            bake = baking.begin(turn, turn.now)
-    ready_by = state.ready_by and state.ready_by + (turn.now - paused.since)
-    turn.become(pause=None, bake=bake, ready_by=ready_by)
-    turn.say(Phase.PROGRESSING if state.batch else Phase.PENDING)
+        _VERBS[command.verb](turn, command)
 
 
 def _pause(turn: RolloutTurn, command: Command) -> None:
@@ -62,10 +33,16 @@ def _pause(turn: RolloutTurn, command: Command) -> None:
 
 
 def _resume(turn: RolloutTurn, command: Command) -> None:
-    if turn.state.pause is None:
+    paused = turn.state.pause
+    if paused is None:
         turn.refuse(command, "NotPaused", "is not paused: there is nothing to resume")
         return
+    if paused.reason is PauseReason.APPROVAL:
+        turn.refuse(command, PauseReason.APPROVAL, f"{turn.state.message}: resume does not pass it")
+        return
     go_on(turn)
+    if paused.reason is PauseReason.STEP:
+        standing.pass_step(turn)
     turn.emit(EventType.ROLLOUT_RESUMED, "resumed", actor=command.actor, batch=turn.state.batch or None)
     turn.answer(command, "resumed")
 
@@ -75,9 +52,15 @@ def _promote(turn: RolloutTurn, command: Command) -> None:
     if state.way_back:
         turn.refuse(command, "RollingBack", "is rolling back: retry the revision once that is over")
         return
-    if not (command.full or state.pause or state.stage is Stage.BAKE):
+    stands = state.stage is Stage.STAND and state.stands_until is not None
+    if not (command.full or state.pause or stands or state.stage is Stage.BAKE):
         turn.refuse(command, "NothingToPromote", "no bake or pause to end: promote --full skips those to come")
         return
+    if state.pause and state.pause.reason is PauseReason.APPROVAL:
+        _promote_beyond_approval(turn, command)
+        return
+    if stands or (state.pause and state.pause.reason is PauseReason.STEP):
+        standing.pass_step(turn)
     if state.pause:
         go_on(turn)
         turn.emit(EventType.ROLLOUT_RESUMED, "promoted", actor=command.actor, batch=state.batch or None)
@@ -88,6 +71,85 @@ def _promote(turn: RolloutTurn, command: Command) -> None:
     elif state.stage is Stage.GOLDEN and state.pause and state.pause.reason is not PauseReason.BY_USER:
         turn.become(stage=Stage.SHIFT, bake=None, pending=())
     turn.answer(command, "promoted to the end" if command.full else "promoted")
+
+
+def _promote_beyond_approval(turn: RolloutTurn, command: Command) -> None:
+    """No promotion passes an approval; a full one skips what comes after it."""
+    name = turn.order.deployment
+    if not command.full:
+        message = f"{turn.state.message}: promote does not pass it"
+        turn.refuse(command, PauseReason.APPROVAL, message)
+        return
+    turn.become(skip=True)
+    turn.answer(command, f"promoted to the end, once it is approved: longshore rollout approve {name}")
+
+
+def _approve(turn: RolloutTurn, command: Command) -> None:
+    state = turn.state
+    if state.pause is None or state.pause.reason is not PauseReason.APPROVAL:
+        turn.refuse(command, "NothingToApprove", "waits for no approval now")
+        return
+    at = standing_step(turn.course, state.steps_done)
+    approval = turn.course.steps[at].approval if at is not None else None
+    roles = approval.roles if approval else ()
+    if not set(roles) & set(command.roles):
+        has = ", ".join(command.roles) or "none"
+        message = f"an approval needs the role {' or '.join(roles)}: {command.actor} has {has}"
+        turn.refuse(command, "RoleMissing", message)
+        return
+    turn.emit(
+        EventType.APPROVED,
+        f"approved by {command.actor}" + (f": {command.reason}" if command.reason else ""),
+        actor=command.actor,
+        batch=state.batch or None,
+        roles=list(command.roles),
+        reason=command.reason,
+    )
+    go_on(turn)
+    standing.pass_step(turn)
+    turn.answer(command, "approved")
+
+
+def _override(turn: RolloutTurn, command: Command) -> None:
+    if turn.state.stage is not Stage.GATE:
+        turn.refuse(command, "NotFrozen", "is not held by a freeze: there is nothing to override")
+        return
+    why = command.reason or "no reason given"
+    turn.emit(EventType.APPROVED, f"freeze overridden by {command.actor}: {why}", actor=command.actor, reason=why)
+    turn.become(thawed=True, pending=())
+    turn.say(turn.state.phase)
+    turn.answer(command, "starts in spite of the freeze")
+
+
+def _revise(turn: RolloutTurn, command: Command) -> None:
+    """The same version with other copies, at once, or with another policy, from the next batch on (rules 9 and 10)."""
+    spec = command.spec
+    if spec is None:
+        raise AssertionError("revise brings a spec")
+    if turn.state.way_back:
+        turn.refuse(command, "RollingBack", "is rolling back: change it once that is over")
+        return
+    copies, before = spec.copies, turn.copies
+    turn.become(policy_next=None if spec.rollout == turn.policy else spec.rollout)
+    if copies != before:
+        rescale.begin(turn, spec, command.actor)
+        turn.answer(command, f"from {before} to {copies} copies")
+        return
+    turn.become(spec=spec.model_copy(update={"rollout": turn.policy}))
+    turn.answer(command, "takes effect from the next batch")
+
+
+def _supersede(turn: RolloutTurn, command: Command) -> None:
+    """A newer revision is waiting; one that has all its copies in place ends first, for the newer to start from."""
+    state = turn.state
+    if state.way_back:
+        turn.answer(command, "is rolling back already: the newer revision starts after it")
+    elif state.stage in {Stage.FINISH, Stage.CONFIRM} and turn.order.old is not None:
+        go_on(turn)
+        turn.answer(command, "is about to succeed: the newer revision starts after it")
+    else:
+        turn_round(turn, Phase.SUPERSEDED, "Superseded", f"superseded by a newer revision of {command.actor}")
+        turn.answer(command, "superseded: traffic returns to the stable version")
 
 
 def _abort(turn: RolloutTurn, command: Command) -> None:
@@ -101,3 +163,16 @@ def _abort(turn: RolloutTurn, command: Command) -> None:
 def _retire(turn: RolloutTurn, command: Command) -> None:
     turn.become(stage=Stage.RETIRED, pending=())
     turn.answer(command, "ended without restoring: the deployment is being retired")
+
+
+_VERBS: dict[Verb, Callable[[RolloutTurn, Command], None]] = {
+    "pause": _pause,
+    "resume": _resume,
+    "promote": _promote,
+    "approve": _approve,
+    "override": _override,
+    "revise": _revise,
+    "supersede": _supersede,
+    "abort": _abort,
+    "retire": _retire,
+}

@@ -25,7 +25,7 @@ def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> No
     if state.step:
         turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch or None, reason=reason)
     way = Stage.RETURN if order.old else Stage.UNROUTE
-    peak = max(order.spec.copies, order.copies_before) + state.widest
+    peak = max(turn.copies, turn.before) + state.widest
     turn.become(
         stage=way if state.step else Stage.END,
         way_back=WayBack(phase=phase, reason=reason, message=message, peak=peak),
@@ -34,6 +34,9 @@ def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> No
         pending=(),
         asked=False,
         ready_by=None,
+        stands_until=None,
+        rescale=None,
+        vigil=None,
         ladder=tuple(
             step.model_copy(update={"state": "undone"}) if step.state != "waiting" else step for step in state.ladder
         ),
@@ -45,8 +48,9 @@ def fail_if_broken(turn: RolloutTurn) -> bool:
     """A copy of the new version that exited three times fails its batch before the deadline (rule 13)."""
     for copy in turn.facts.copies(turn.new):
         if copy.state is CopyState.FAILED or copy.restarts >= EXITS_ALLOWED:
-            failed = Phase.ROLLED_BACK if turn.order.old else Phase.FAILED
-            turn_round(turn, failed, copy.reason or "CopyFailed", f"copy {copy.id}: {copy.message or 'keeps exiting'}")
+            turn_round(
+                turn, turn.failed, copy.reason or "CopyFailed", f"copy {copy.id}: {copy.message or 'keeps exiting'}"
+            )
             return True
     return False
 
@@ -88,28 +92,28 @@ def step_back(at: Return) -> tuple[int, int]:
 
 def coming_next(turn: RolloutTurn) -> int:
     """Old copies that start next: as many as may be missing beside the room that the rollout had, at least one."""
-    order, state = turn.order, turn.state
-    missing = order.copies_before - turn.facts.serving(turn.old)
-    spare = state.widest + order.spec.rollout.unavailable_copies(order.spec.copies)
-    together = min(order.spec.rollout.rollback_copies(order.copies_before), max(1, spare))
+    state = turn.state
+    missing = turn.before - turn.facts.serving(turn.old)
+    spare = state.widest + turn.policy.unavailable_copies(turn.copies)
+    together = min(turn.policy.rollback_copies(turn.before), max(1, spare))
     return max(0, min(missing, together))
 
 
 def returning(turn: RolloutTurn) -> Decision | None:
     """Call draining old copies back, then give the old version the share that its ready copies can carry."""
-    order, state, facts = turn.order, turn.state, turn.facts
+    state, facts = turn.state, turn.facts
     back = _back(turn)
     if not state.asked:
         if not facts.fresh:
             return turn.look()
         serving, draining = facts.serving(turn.old), len(facts.draining(turn.old))
-        if draining and serving < order.copies_before:
-            level = min(order.copies_before, serving + draining)
+        if draining and serving < turn.before:
+            level = min(turn.before, serving + draining)
             return turn.act(Ensure(version=turn.old, copies=level, surplus="drain", step=turn.next_step()))
         weight, kept = step_back(
             Return(
-                copies=order.spec.copies,
-                before=order.copies_before,
+                copies=turn.copies,
+                before=turn.before,
                 peak=back.peak,
                 ready_old=facts.ready(turn.old),
                 serving_old=facts.serving(turn.old),
@@ -135,7 +139,7 @@ def trimming(turn: RolloutTurn) -> Decision | None:
     kept, facts = _back(turn).kept, turn.facts
     if decision := turn.drain_to(turn.new, kept):
         return decision
-    restored = facts.ready(turn.old) >= turn.order.copies_before
+    restored = facts.ready(turn.old) >= turn.before
     turn.become(stage=Stage.CLEAR if restored and kept == 0 else Stage.RESTORE_ROOM, asked=False)
     return None
 
@@ -170,15 +174,15 @@ def room_to_restore(turn: RolloutTurn) -> Decision | None:
 
 
 def _restore(turn: RolloutTurn, *, surge: int, placement: dict[str, int]) -> None:
-    limit = turn.now + timedelta(seconds=turn.order.spec.rollout.deadline)
+    limit = turn.now + timedelta(seconds=turn.policy.deadline)
     turn.become(stage=Stage.RESTORE, asked=False, surge=surge, dip=0, placement=placement, ready_by=limit)
 
 
 def restoring(turn: RolloutTurn) -> Decision | None:
     """Bring old copies back, on readiness alone."""
-    order, state, facts = turn.order, turn.state, turn.facts
+    state, facts = turn.state, turn.facts
     if not state.asked:
-        wanted = min(order.copies_before, facts.serving(turn.old) + state.surge)
+        wanted = min(turn.before, facts.serving(turn.old) + state.surge)
         turn.become(asked=True, restored=wanted)
         placement = state.placement if sum(state.placement.values()) == wanted else {}
         ensure = Ensure(version=turn.old, copies=wanted, surplus="drain", placement=placement, step=turn.next_step())
@@ -195,7 +199,7 @@ def out_of_time(turn: RolloutTurn) -> Decision | None:
     if turn.state.asked and ready >= restored:
         return None
     message = (
-        f"version {turn.old} did not come back within {order.spec.rollout.deadline:g} s: {ready} of {restored} copies "
+        f"version {turn.old} did not come back within {turn.policy.deadline:g} s: {ready} of {restored} copies "
         f"are ready; both versions keep serving. See longshore logs {order.deployment}"
     )
     return turn.fail("RollbackDeadlineExceeded", message)
@@ -210,10 +214,10 @@ def clearing(turn: RolloutTurn) -> Decision | None:
         turn.become(asked=True)
     if not facts.fresh:
         return turn.look()
-    if facts.count(turn.new) or facts.ready(turn.old) < turn.order.copies_before:
+    if facts.count(turn.new) or facts.ready(turn.old) < turn.before:
         turn.become(stage=Stage.RETURN, asked=False)
         return None
-    return turn.poll() if facts.count(turn.old) > turn.order.copies_before else ending(turn)
+    return turn.poll() if facts.count(turn.old) > turn.before else ending(turn)
 
 
 def unrouting(turn: RolloutTurn) -> Decision | None:
@@ -231,6 +235,8 @@ def ending(turn: RolloutTurn) -> Decision:
     back = _back(turn)
     if back.phase is Phase.ABORTED:
         turn.emit(EventType.ROLLOUT_ABORTED, back.message, reason=back.reason)
+    elif back.phase is Phase.SUPERSEDED:
+        turn.emit(EventType.ROLLOUT_SUPERSEDED, back.message, reason=back.reason)
     elif turn.order.old is None:
         cure = f"fix it and longshore rollout retry {turn.order.deployment}"
         message = f"{back.message}; there is no earlier version to return to: {cure}"

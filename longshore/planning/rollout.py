@@ -1,22 +1,25 @@
 """How a deployment moves from one version to another, batch by batch, and how it is onboarded.
 
 `advance` is the whole decision: it takes in what happened, and asks the stage it is in what to do now. DESIGN.md,
-"The rules", numbers what the stages do. Those of a batch are in `batch`, what comes before the first traffic in
-`admission`, its bake in `watch`, the way back in `rollback`, what people ask for in `controls`.
+"The rules", numbers what the stages do. What comes before the first copy and the first traffic is in `admission`,
+a batch in `batch`, its bake in `watch`, what a canary stands at in `standing`, other copies on the way in `rescale`,
+the way back in `rollback`, and what people ask for in `controls`.
 """
 
 from collections.abc import Callable
 from datetime import timedelta
 
-from longshore.planning import admission, batch, controls, rollback, watch
+from longshore.planning import admission, batch, controls, ending, rescale, rollback, standing, vigil, watch
 from longshore.planning.batches import ladder
 from longshore.planning.operation import Decision, Facts, OperationOrder
+from longshore.planning.requests import Refusal
 from longshore.planning.rollback import turn_round
 from longshore.planning.rollout_state import RolloutState, Stage
-from longshore.planning.rollout_turn import RolloutTurn
-from longshore.planning.words import EventType, Phase
+from longshore.planning.rollout_turn import RolloutTurn, course_of
+from longshore.planning.strategy import Chosen, choose
+from longshore.planning.words import EventType, OperationKind
 
-STAGES_AT_ONCE = 40
+STAGES_AT_ONCE = 60
 """More stages than one decision can go through without an action: a planner that loops is a bug, not a hang."""
 
 DEADLINE_COUNTS = {Stage.DIP, Stage.START, Stage.SMOKE, Stage.SHIFT, Stage.CONFIRM}
@@ -25,7 +28,18 @@ DEADLINE_COUNTS = {Stage.DIP, Stage.START, Stage.SMOKE, Stage.SHIFT, Stage.CONFI
 
 def begin(order: OperationOrder) -> RolloutState:
     """The state of a rollout that has not begun."""
-    return RolloutState(weights={order.old.version: 100} if order.old else {}, ladder=ladder(order))
+    warm = order.warm
+    instant = order.kind is OperationKind.ROLLBACK and warm is not None and warm.version == order.new.version
+    strategy, why = _strategy(order, instant=instant)
+    state = RolloutState(
+        weights={order.old.version: 100} if order.old else {},
+        strategy=strategy,
+        why=why,
+        kept=warm,
+        instant=instant,
+        level=order.copies_before if order.old else 0,
+    )
+    return state.model_copy(update={"ladder": ladder(course_of(order, state), state.level)})
 
 
 def advance(order: OperationOrder, state: RolloutState, facts: Facts) -> Decision:
@@ -33,17 +47,28 @@ def advance(order: OperationOrder, state: RolloutState, facts: Facts) -> Decisio
     turn = RolloutTurn(order, state, facts)
     if not state.started:
         turn.become(started=True)
-        turn.emit(EventType.ROLLOUT_STARTED, _started(order), actor=order.actor)
+        turn.emit(EventType.ROLLOUT_STARTED, _started(turn), actor=order.actor, strategy=state.strategy)
     if decision := _mind_trouble(turn):
         return decision
     _mind_what_was_seen(turn)
+    vigil.mind(turn)
     controls.obey(turn)
     if decision := _mind_deadline(turn) or turn.owed():
         return decision
     for _ in range(STAGES_AT_ONCE):
         if decision := STAGES[turn.state.stage](turn):
-            return decision
+            return vigil.keep(turn, decision)
     raise AssertionError(f"the rollout does not come out of stage {turn.state.stage}")
+
+
+def _strategy(order: OperationOrder, *, instant: bool) -> Chosen:
+    if order.old is None:
+        return Chosen("rolling", "the first version: nothing serves yet")
+    if instant:
+        return Chosen("blueGreen", f"version {order.new.version} was kept warm")
+    chosen = choose(order.spec.rollout, order.new, order.old)
+    # A refusal was given when it was asked for. Should it come this far, the versions are kept apart all the same.
+    return Chosen("blueGreen", chosen.message) if isinstance(chosen, Refusal) else chosen
 
 
 def _mind_trouble(turn: RolloutTurn) -> Decision | None:
@@ -54,7 +79,7 @@ def _mind_trouble(turn: RolloutTurn) -> Decision | None:
     if turn.state.way_back:
         message = f"the rollback cannot go on: {trouble.message}; both versions were left as they are"
         return turn.fail(trouble.reason, message)
-    turn_round(turn, Phase.ROLLED_BACK if turn.order.old else Phase.FAILED, trouble.reason, trouble.message)
+    turn_round(turn, turn.failed, trouble.reason, trouble.message)
     return None
 
 
@@ -66,74 +91,43 @@ def _mind_what_was_seen(turn: RolloutTurn) -> None:
     if order.old and state.old_well is None:
         turn.become(old_well=facts.ready(turn.old) + len(facts.draining(turn.old)))
     down = {host.name for host in facts.observation.hosts if not host.up}
-    if state.ready_by and not state.host_lost and any(copy.host in down for copy in facts.copies(turn.new)):
-        turn.become(host_lost=True, ready_by=turn.now + timedelta(seconds=order.spec.rollout.deadline))
+    ours = {copy.host for copy in facts.copies(turn.new)} | set(state.placement)
+    if state.ready_by and not state.host_lost and down & ours:
+        turn.become(host_lost=True, ready_by=turn.now + timedelta(seconds=turn.policy.deadline))
 
 
 def _mind_deadline(turn: RolloutTurn) -> Decision | None:
     """A batch not ready by its deadline fails the rollout; a paused one has no deadline (rules 8 and 15)."""
-    state, order = turn.state, turn.order
+    state = turn.state
     if state.pause or not state.ready_by or turn.now < state.ready_by:
         return None
     if state.stage is Stage.RESTORE:
         return rollback.out_of_time(turn)
     if state.stage not in DEADLINE_COUNTS:
         return None
-    wanted, ready = order.spec.copies if state.stage is Stage.CONFIRM else turn.wanted, turn.facts.ready(turn.new)
+    wanted, ready = turn.copies if state.stage is Stage.CONFIRM else turn.wanted, turn.facts.ready(turn.new)
     if ready >= wanted and state.stage in {Stage.START, Stage.SHIFT}:
         return None
     message = (
-        f"{ready} of {wanted} copies of version {turn.new} were ready within {order.spec.rollout.deadline:g} s: "
-        f"see longshore logs {order.deployment}"
+        f"{ready} of {wanted} copies of version {turn.new} were ready within {turn.policy.deadline:g} s: "
+        f"see longshore logs {turn.order.deployment}"
     )
-    turn_round(turn, Phase.ROLLED_BACK if order.old else Phase.FAILED, "DeadlineExceeded", message)
+    turn_round(turn, turn.failed, "DeadlineExceeded", message)
     return None
 
 
-def _finish(turn: RolloutTurn) -> Decision | None:
-    """Leave the new version alone in the route."""
-    alone = {turn.new: 100}
-    if turn.state.pause and turn.state.published != alone:
-        return turn.wait(None)
-    if turn.order.old or turn.state.weights != alone:
-        cause = f"version {turn.new} alone"
-        if decision := turn.shift(alone, (), cause, None):
-            return decision
-    limit = turn.now + timedelta(seconds=turn.order.spec.rollout.deadline)
-    turn.become(stage=Stage.CONFIRM, ready_by=limit)
-    return None
-
-
-def _confirm(turn: RolloutTurn) -> Decision | None:
-    """It succeeded only when what runs was observed to equal what was asked for."""
-    order, facts = turn.order, turn.facts
-    if turn.state.pause:
-        return turn.wait(None)
-    if not facts.fresh:
-        return turn.look()
-    new, copies = order.new.version, order.spec.copies
-    others = sum(copy.version != new for copy in facts.observation.copies) if facts.observation else 0
-    if facts.ready(new) == facts.count(new) == copies and not others:
-        message = f"version {new} serves with {copies} {'copy' if copies == 1 else 'copies'}"
-        turn.emit(EventType.ROLLOUT_SUCCEEDED, message)
-        return turn.end(Phase.SUCCEEDED, None, message)
-    return turn.poll()
-
-
-def _retired(turn: RolloutTurn) -> Decision:
-    turn.emit(EventType.ROLLOUT_ABORTED, "ended by retire, nothing restored", reason="Retired")
-    return turn.end(Phase.ABORTED, "Retired", "ended by retire, nothing restored")
-
-
-def _started(order: OperationOrder) -> str:
+def _started(turn: RolloutTurn) -> str:
+    order = turn.order
     copies = f"{order.spec.copies} {'copy' if order.spec.copies == 1 else 'copies'}"
     if order.old is None:
         return f"onboard version {order.new.version} with {copies}"
-    return f"from version {order.old.version} to {order.new.version}, {copies}"
+    return f"from version {order.old.version} to {order.new.version}, {copies}, {turn.state.strategy}: {turn.state.why}"
 
 
 STAGES: dict[Stage, Callable[[RolloutTurn], Decision | None]] = {
+    Stage.GATE: admission.gate,
     Stage.VERIFY: admission.verify,
+    Stage.GIVE_UP_WARM: admission.give_up_warm,
     Stage.RESERVE: batch.reserve,
     Stage.DIP: batch.dip,
     Stage.START: batch.start,
@@ -142,8 +136,10 @@ STAGES: dict[Stage, Callable[[RolloutTurn], Decision | None]] = {
     Stage.SHIFT: batch.shift,
     Stage.BAKE: watch.bake,
     Stage.DRAIN: batch.drain,
-    Stage.FINISH: _finish,
-    Stage.CONFIRM: _confirm,
+    Stage.STAND: standing.stand,
+    Stage.RESCALE: rescale.rescale,
+    Stage.FINISH: ending.finish,
+    Stage.CONFIRM: ending.confirm,
     Stage.RETURN: rollback.returning,
     Stage.TRIM: rollback.trimming,
     Stage.RESTORE_ROOM: rollback.room_to_restore,
@@ -151,5 +147,5 @@ STAGES: dict[Stage, Callable[[RolloutTurn], Decision | None]] = {
     Stage.CLEAR: rollback.clearing,
     Stage.UNROUTE: rollback.unrouting,
     Stage.END: rollback.ending,
-    Stage.RETIRED: _retired,
+    Stage.RETIRED: ending.retired,
 }

@@ -3,16 +3,21 @@
 from datetime import datetime
 from enum import StrEnum
 
+from longshore.planning.batches import Leg
 from longshore.planning.checks import CheckCounters, Measurement
-from longshore.planning.operation import State
+from longshore.planning.operation import State, Warm
+from longshore.planning.strategy import Taken
 from longshore.planning.words import BatchProgress, Phase
 from longshore.spec.base import Value
+from longshore.spec.deployment import DeploymentSpec, RolloutPolicy
 
 
 class Stage(StrEnum):
     """Where a rollout is."""
 
+    GATE = "gate"
     VERIFY = "verify"
+    GIVE_UP_WARM = "give-up-warm"
     RESERVE = "reserve"
     DIP = "dip"
     START = "start"
@@ -21,6 +26,8 @@ class Stage(StrEnum):
     SHIFT = "shift"
     BAKE = "bake"
     DRAIN = "drain"
+    STAND = "stand"
+    RESCALE = "rescale"
     FINISH = "finish"
     CONFIRM = "confirm"
     # the way back
@@ -39,6 +46,8 @@ class PauseReason(StrEnum):
     """Why a rollout stands still (DESIGN, rule 8)."""
 
     BY_USER = "PausedByUser"
+    STEP = "PauseStep"
+    APPROVAL = "ApprovalNeeded"
     INCONCLUSIVE = "CheckInconclusive"
     ERROR = "CheckError"
 
@@ -70,6 +79,22 @@ class Bake(Value):
     """A person ended this bake: no check is asked any more, but every copy must be ready."""
 
 
+class Rescale(Value):
+    """Other copies were asked for on the way: both versions come to these levels at once (rule 9)."""
+
+    new: int
+    old: int
+    back: Stage
+    """Where the rollout then goes on."""
+    actor: str
+    weights: dict[str, int]
+    """The shares that go with the levels; empty while the new version has no traffic."""
+    reserving: str | None = None
+    """The version for which room was asked last."""
+    grown: bool = False
+    """Whether every copy that was to come is there."""
+
+
 class WayBack(Value):
     """Why the rollout turned round, and what its end will be called."""
 
@@ -87,11 +112,32 @@ class WayBack(Value):
 class RolloutState(State):
     """A rollout, an undo or an onboarding under way."""
 
-    stage: Stage = Stage.VERIFY
+    stage: Stage = Stage.GATE
+    strategy: Taken = "rolling"
+    why: str = ""
+    """Why this strategy."""
+    spec: DeploymentSpec | None = None
+    """What is desired now, when it was revised on the way."""
+    policy_next: RolloutPolicy | None = None
+    """A policy that takes effect with the next batch (rule 10)."""
+    thawed: bool = False
+    """Whether no freeze holds it, or a person said that it does not matter."""
+    kept: Warm | None = None
+    """What is kept warm now."""
+    instant: bool = False
+    """It returns to a version that was kept warm: readiness is all that is asked (rule 6)."""
     batch: int = 0
     """Of the batch under way or last done, from 1."""
+    steps_done: int = 0
+    """Of a canary."""
     settled: int = 0
     """Copies of the new version from finished batches."""
+    level: int = 0
+    """Copies of the old version that stay beside those."""
+    leg: Leg | None = None
+    """What the batch under way is a part of, or the whole of."""
+    weight: int = 0
+    """The new version's share once the batch under way has its traffic."""
     surge: int = 0
     dip: int = 0
     placement: dict[str, int] = {}
@@ -105,7 +151,14 @@ class RolloutState(State):
     old_well: int | None = None
     """Old copies that were ready when first seen: only those can be lost, not what was broken before."""
     blocked: bool = False
+    warm_asked: bool = False
+    """Whether others were asked for the room of their warm copies."""
+    stands_until: datetime | None = None
+    """When the present timed pause of a canary is over."""
+    rescale: Rescale | None = None
     bake: Bake | None = None
+    vigil: Bake | None = None
+    """The checks between two bakes: in pauses all of them, else those of the whole rollout."""
     measured: dict[str, Measurement] = {}
     """The last measurement of each check, for people to read between two bakes and after the last."""
     pause: Pause | None = None

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from longshore.planning import baking, controls
+from longshore.planning import baking, pausing
 from longshore.planning.operation import Decision
 from longshore.planning.rollback import fail_if_broken, turn_round
 from longshore.planning.rollout_state import Bake, Stage
@@ -26,7 +26,7 @@ def bake(turn: RolloutTurn) -> Decision | None:
         turn_round(turn, Phase.ROLLED_BACK, verdict.reason or "CheckFailed", verdict.message)
         return None
     if verdict.action == "pause" and not turn.state.pause:
-        controls.pause(turn, baking.pause_reason(verdict), controls.ask(turn, verdict.message))
+        pausing.pause(turn, baking.pause_reason(verdict), pausing.ask(turn, verdict.message))
     return _bake_on(turn) if turn.state.pause or turn.now < counted.ends else _bake_over(turn)
 
 
@@ -83,12 +83,12 @@ def _mind_losses(turn: RolloutTurn) -> Decision | None:
     if present.recover_by is None:
         if not (new_lost or old_lost):
             return _discard(turn) if _was_lost(turn) else None
-        limit = turn.now + timedelta(seconds=turn.order.spec.rollout.deadline)
+        limit = turn.now + timedelta(seconds=turn.policy.deadline)
         turn.become(bake=present.model_copy(update={"recover_by": limit}))
         return turn.poll()
     late = turn.now >= present.recover_by and state.pause is None
     if new_lost and late:
-        message = f"a lost copy was not ready again within {turn.order.spec.rollout.deadline:g} s"
+        message = f"a lost copy was not ready again within {turn.policy.deadline:g} s"
         turn_round(turn, Phase.ROLLED_BACK, "CopyLost", message)
         return None
     if new_lost or (old_lost and not late):

@@ -110,6 +110,8 @@ class BatchProgress(Value):
     """The new version's share after this batch, in percent."""
     state: str
     """waiting, reserving, draining first, starting, shifting, baking, draining, done, undone."""
+    then: str = ""
+    """What a canary stands at after it: `pause 5m`, `approval by approver`."""
 
 
 class Progress(Value):

@@ -14,12 +14,14 @@ from longshore.planning.operation import (
     Acked,
     Acknowledged,
     Action,
+    AskFreeze,
     Command,
     Decision,
     Drained,
     DrainReport,
     Ensure,
     Facts,
+    GiveUpWarm,
     Measure,
     OperationOrder,
     OperationResult,
@@ -289,6 +291,10 @@ class Play:
 
     def _act(self, action: Action) -> dict[str, Any]:
         match action:
+            case AskFreeze():
+                return {"thawed": True}
+            case GiveUpWarm():
+                return {}
             case Verify():
                 return {"verified": True}
             case Reserve():

@@ -3,11 +3,10 @@
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_planners_play import order
 
-from longshore.planning.batches import copies_for, dip_allowed, ladder, share
+from longshore.planning.batches import Course, copies_for, dip_allowed, ladder, share
 from longshore.planning.rollback import Return, step_back
-from longshore.planning.words import OperationKind
+from longshore.spec.deployment import RolloutPolicy
 
 
 @pytest.mark.parametrize(
@@ -22,9 +21,9 @@ from longshore.planning.words import OperationKind
     ],
 )
 def test_the_ladder_adds_batches_and_removes_what_they_replace(
-    copies: int, before: int, batch: object, steps: list[tuple[int, int, int]]
+    copies: int, before: int, batch: int | str, steps: list[tuple[int, int, int]]
 ) -> None:
-    laid = ladder(order(OperationKind.ROLLOUT, copies, before, batch=batch))
+    laid = ladder(Course(RolloutPolicy(batch=batch), copies, whole=False), before)
     assert [(step.add, step.remove, step.weight) for step in laid] == steps
 
 
@@ -37,14 +36,13 @@ def test_the_copies_for_a_share_are_the_fewest_that_have_it(new: int, copies: in
 
 
 @pytest.mark.parametrize(
-    ("copies", "before", "settled", "allowed"), [(4, 4, 0, 2), (4, 4, 2, 2), (4, 2, 0, 0), (2, 1, 0, 0)]
+    ("copies", "level", "settled", "allowed"), [(4, 4, 0, 2), (4, 2, 2, 2), (4, 2, 0, 0), (2, 1, 0, 0)]
 )
 def test_no_more_may_be_missing_than_max_unavailable_of_what_is_desired(
-    copies: int, before: int, settled: int, allowed: int
+    copies: int, level: int, settled: int, allowed: int
 ) -> None:
-    assert (
-        dip_allowed(order(OperationKind.ROLLOUT, copies, before, maxUnavailable=min(2, copies - 1)), settled) == allowed
-    )
+    course = Course(RolloutPolicy(max_unavailable=min(2, copies - 1)), copies, whole=False)
+    assert dip_allowed(course, settled, level) == allowed
 
 
 @pytest.mark.parametrize(

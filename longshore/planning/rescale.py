@@ -1,0 +1,226 @@
+"""Other copies on the way: both versions come to their part of the new number at once (DESIGN, rule 9).
+
+What grows grows first, then the traffic follows, then what shrinks is drained; the rollout goes on where it was.
+"""
+
+from datetime import timedelta
+
+from longshore.planning.batch import blocked
+from longshore.planning.batches import next_leg, share, weight_after
+from longshore.planning.operation import Decision, Ensure, Reserve
+from longshore.planning.rollback import fail_if_broken, turn_round
+from longshore.planning.rollout_state import Rescale, RolloutState, Stage
+from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.room import ReservationRequest
+from longshore.planning.words import EventType
+from longshore.spec.deployment import DeploymentSpec
+
+ON_THE_WAY = {Stage.DIP, Stage.START, Stage.SMOKE, Stage.GOLDEN}
+"""Stages of a batch whose copies have no traffic yet."""
+
+
+def scaled(new: int, before: int, after: int) -> int:
+    """What `new` of `before` copies become when `after` are desired: `ceil(new · after / before)`."""
+    if before and new < before:
+        return -(-new * after // before)
+    return after if new or before else 0
+
+
+def begin(turn: RolloutTurn, spec: DeploymentSpec, actor: str) -> None:
+    """Divide the new number between the versions, keeping the progress; `rescale` then brings them there."""
+    state = turn.state
+    stage = state.rescale.back if state.rescale else state.stage
+    before, after, live = turn.copies, spec.copies, _is_live(turn, stage)
+    turn.become(spec=spec.model_copy(update={"rollout": turn.policy}), stage=Stage.RESCALE, pending=(), draining=None)
+    settled = scaled(state.settled, before, after)
+    if stage in {Stage.FINISH, Stage.CONFIRM}:
+        settled = after
+    unfinished = state.leg is not None and not live
+    turn.become(settled=settled)
+    if live:
+        _keep_batch(turn, scaled(state.settled + state.size, before, after))
+    elif unfinished:
+        _begin_batch_anew(turn)
+    new = turn.wanted
+    old = _old_level(turn, state, after, counted=new if live else settled)
+    weight = _weight(turn, state, counted=new if live else settled)
+    turn.become(
+        level=old,
+        weight=weight if live and weight else turn.state.weight,
+        vigil=state.bake if stage is Stage.BAKE else state.vigil,
+        bake=state.bake if stage is not Stage.BAKE else None,
+        rescale=Rescale(new=new, old=old, back=_back(stage), actor=actor, weights=_weights(turn, weight)),
+        ready_by=None,
+        blocked=False,
+        warm_asked=False,
+    )
+    if turn.state.leg is None:
+        turn.become(ladder=turn.laid(state.ladder[: state.batch]))
+    else:
+        turn.become(ladder=turn.laid(state.ladder[: state.batch - 1], turn.state.size))
+        turn.rung("scaling")
+
+
+def rescale(turn: RolloutTurn) -> Decision | None:
+    """Grow, shift, shrink; then go on where the rollout was."""
+    work = _work(turn)
+    if not work.grown:
+        if decision := _grown(turn, work):
+            return decision
+        if turn.state.way_back:
+            return None
+        turn.become(rescale=work.model_copy(update={"grown": True}))
+    if work.weights and work.weights != turn.state.weights:
+        standby = tuple(version for version in (turn.new, turn.old) if version not in work.weights)
+        cause = f"{work.weights.get(turn.new, 0)}% to version {turn.new}, of {turn.copies} copies"
+        if decision := turn.shift(work.weights, standby, cause, turn.state.batch):
+            return decision
+    if turn.order.old and (decision := turn.drain_to(turn.old, work.old)):
+        return decision
+    if decision := turn.drain_to(turn.new, work.new):
+        return decision
+    _go_on(turn, work)
+    return None
+
+
+def _grown(turn: RolloutTurn, work: Rescale) -> Decision | None:
+    """Start what is missing of both versions, and wait for it; None when all is there, or the rollout turned round."""
+    facts = turn.facts
+    if not (facts.fresh or (facts.grant and work.reserving)):
+        return turn.look()
+    if facts.serving(turn.new) < work.new:
+        return _grow(turn, turn.new, work.new)
+    if turn.order.old and facts.serving(turn.old) < work.old:
+        return _grow(turn, turn.old, work.old)
+    return None if fail_if_broken(turn) else _await_ready(turn, work)
+
+
+def _go_on(turn: RolloutTurn, work: Rescale) -> None:
+    state = turn.state
+    parts = [f"{work.new} of version {turn.new}"] + ([f"{work.old} of version {turn.old}"] if turn.order.old else [])
+    turn.emit(
+        EventType.SCALED,
+        f"{turn.copies} copies desired: {', '.join(parts)}",
+        actor=work.actor,
+        batch=state.batch or None,
+        copies=turn.copies,
+    )
+    limit = turn.now + timedelta(seconds=turn.policy.deadline)
+    baking = work.back is Stage.BAKE
+    turn.become(
+        stage=work.back,
+        rescale=None,
+        bake=state.vigil if baking else state.bake,
+        vigil=None if baking else state.vigil,
+        asked=False,
+        old_well=turn.facts.ready(turn.old) if turn.order.old else None,
+        ready_by=limit if work.back in {Stage.START, Stage.SHIFT} else None,
+    )
+
+
+def _grow(turn: RolloutTurn, version: str, level: int) -> Decision:
+    """Call draining copies back, which still hold their room; else reserve, and start."""
+    order, facts = turn.order, turn.facts
+    serving, draining = facts.serving(version), len(facts.draining(version))
+    if draining:
+        return _ensure(turn, version, min(level, serving + draining))
+    work = _work(turn)
+    if facts.grant is None or work.reserving != version:
+        turn.become(rescale=work.model_copy(update={"reserving": version}))
+        resources = order.old.resources if order.old and version == order.old.version else order.new.resources
+        request = ReservationRequest(
+            target=order.target,
+            deployment=order.deployment,
+            model=order.model,
+            version=version,
+            operation=order.id,
+            resources=resources,
+            batch=level - serving,
+            settled=serving,
+        )
+        return turn.act(Reserve(request=request))
+    if not facts.grant.granted:
+        return blocked(turn, facts.grant, turn.state.batch or None)
+    turn.become(blocked=False, warm_asked=False)
+    return _ensure(turn, version, serving + facts.grant.surge, dict(facts.grant.placement))
+
+
+def _ensure(turn: RolloutTurn, version: str, copies: int, placement: dict[str, int] | None = None) -> Decision:
+    turn.become(ready_by=turn.now + timedelta(seconds=turn.policy.deadline))
+    chosen = placement if placement and sum(placement.values()) == copies else {}
+    step = turn.next_step()
+    return turn.act(Ensure(version=version, copies=copies, surplus="drain", placement=chosen, step=step))
+
+
+def _await_ready(turn: RolloutTurn, work: Rescale) -> Decision | None:
+    """Until every copy is ready; past the deadline one of the new version fails the rollout, an old one does not."""
+    state, facts = turn.state, turn.facts
+    new_short = facts.ready(turn.new) < work.new
+    old_short = turn.order.old is not None and facts.ready(turn.old) < work.old
+    late = state.ready_by is not None and state.pause is None and turn.now >= state.ready_by
+    if new_short and late:
+        message = f"{facts.ready(turn.new)} of {work.new} copies were ready within {turn.policy.deadline:g} s"
+        turn_round(turn, turn.failed, "DeadlineExceeded", message)
+        return None
+    return turn.look() if new_short or (old_short and not late) else None
+
+
+def _is_live(turn: RolloutTurn, stage: Stage) -> bool:
+    """Whether the copies of the batch under way have their traffic, or are being given it."""
+    if stage in {Stage.BAKE, Stage.DRAIN}:
+        return True
+    return stage is Stage.SHIFT and turn.state.published.get(turn.new) == turn.state.weight
+
+
+def _keep_batch(turn: RolloutTurn, new: int) -> None:
+    """The batch under way has its traffic: it goes on with as many copies as its part of the new number is."""
+    settled = min(turn.state.settled, new)
+    turn.become(settled=settled, surge=new - settled, dip=0, placement={})
+    if turn.state.leg is not None:
+        turn.become(leg=turn.state.leg._replace(add=new - settled))
+
+
+def _begin_batch_anew(turn: RolloutTurn) -> None:
+    """The batch under way has no traffic yet: it takes the size that it has in the new number."""
+    state = turn.state
+    leg = next_leg(turn.course, state.settled, state.steps_done)
+    add = leg.add if leg else 0
+    weight = weight_after(leg, add, state.settled, turn.copies) if leg else 100
+    turn.become(leg=leg, weight=weight, surge=add, dip=0, placement={}, widest=max(state.widest, add))
+
+
+def _old_level(turn: RolloutTurn, before: RolloutState, after: int, *, counted: int) -> int:
+    """The rest; blue/green keeps its whole old set as the way back, for as long as it is there."""
+    if turn.order.old is None:
+        return 0
+    if turn.course.whole:
+        has_all = not before.weights.get(turn.new)
+        return after if has_all else min(before.level, after)
+    carries = before.weights.get(turn.order.old.version, 0) > 0 and counted < after
+    return max(after - counted, int(carries and after > 0)) if before.level or before.leg else 0
+
+
+def _weight(turn: RolloutTurn, before: RolloutState, *, counted: int) -> int:
+    """The new version's share from now on: a canary and blue/green keep theirs; 0 while it has none."""
+    present = before.weights.get(turn.new, 0)
+    follows = present and not turn.course.whole and not turn.course.steps
+    return share(counted, turn.copies) if follows else present
+
+
+def _weights(turn: RolloutTurn, weight: int) -> dict[str, int]:
+    """The shares of both; none while the new version has no traffic."""
+    if turn.order.old is None or not weight:
+        return {}
+    return {version: part for version, part in ((turn.old, 100 - weight), (turn.new, weight)) if part}
+
+
+def _back(stage: Stage) -> Stage:
+    if stage in ON_THE_WAY:
+        return Stage.START
+    return Stage.FINISH if stage is Stage.CONFIRM else stage
+
+
+def _work(turn: RolloutTurn) -> Rescale:
+    if turn.state.rescale is None:
+        raise AssertionError("this stage rescales")
+    return turn.state.rescale

@@ -3,10 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from itertools import chain, combinations, islice
+from typing import Final, NamedTuple
 
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom, largest_fit, suits
 from longshore.planning.shortage import behind, refusal
+
+TRIES: Final = 500
+"""Sets of warm copies looked at, the smallest first, before one that suffices is good enough."""
 
 
 class _Space(NamedTuple):
@@ -62,8 +66,28 @@ def decide(request: ReservationRequest, room: TargetRoom, *, only_kept: bool = F
     if surge < 0 or surge + dip < enough:
         most_free = max(map(sum, spaces.values()), default=0)
         dip_helps = not request.whole and replaceable(request, room)
-        return refusal(request, room, fitting=max(0, surge), most_free=most_free, dip_helps=dip_helps)
+        warm = () if only_kept else in_the_way(request, room)
+        return refusal(request, room, fitting=max(0, surge), most_free=most_free, dip_helps=dip_helps, warm=warm)
     return Grant(granted=True, surge=surge, dip=dip, placement=dict(sorted(placement.items())))
+
+
+def in_the_way(request: ReservationRequest, room: TargetRoom) -> tuple[str, ...]:
+    """The fewest deployments without whose warm copies a batch would fit, by name; none when that does not help."""
+
+    def would_do(names: tuple[str, ...]) -> bool:
+        return decide(request, room.without_warm(names)).granted
+
+    present = {(copy.deployment, copy.version) for copy in room.copies}
+    names = tuple(sorted(name for name, version in room.warm.items() if (name, version) in present))
+    if not names or not would_do(names):
+        return ()
+    fewer = chain.from_iterable(combinations(names, size) for size in range(1, len(names)))
+    if found := next(filter(would_do, islice(fewer, TRIES)), None):
+        return found
+    for name in reversed(names):
+        if would_do(left := tuple(one for one in names if one != name)):
+            names = left
+    return names
 
 
 def hold(request: ReservationRequest, room: TargetRoom, grant: Grant) -> dict[str, int]:

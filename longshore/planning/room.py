@@ -3,7 +3,7 @@
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
 
@@ -82,6 +82,14 @@ class TargetRoom:
     copies: tuple[Copy, ...]
     """Of every deployment, in any state."""
     reservations: tuple[Reservation, ...] = ()
+    warm: Mapping[str, str] = field(default_factory=dict)
+    """Deployment → version whose copies are kept warm there, and given up when somebody needs the room."""
+
+    def without_warm(self, deployments: Iterable[str]) -> "TargetRoom":
+        """The target if these deployments had given up their warm copies."""
+        gone = {(name, self.warm[name]) for name in deployments}
+        left = tuple(copy for copy in self.copies if (copy.deployment, copy.version) not in gone)
+        return replace(self, copies=left, warm={})
 
     @cached_property
     def used(self) -> Counter[tuple[str, str]]:

@@ -8,7 +8,15 @@ from longshore.spec.model_version import Resources
 INSUFFICIENT: Final = "InsufficientAccelerators"
 
 
-def refusal(request: ReservationRequest, room: TargetRoom, *, fitting: int, most_free: int, dip_helps: bool) -> Grant:
+def refusal(  # noqa: PLR0913 - what was found, by keyword
+    request: ReservationRequest,
+    room: TargetRoom,
+    *,
+    fitting: int,
+    most_free: int,
+    dip_helps: bool,
+    warm: tuple[str, ...] = (),
+) -> Grant:
     """The answer when a batch does not fit.
 
     Args:
@@ -17,6 +25,7 @@ def refusal(request: ReservationRequest, room: TargetRoom, *, fitting: int, most
         fitting: copies of the batch that would fit.
         most_free: accelerators free on the one host that has most of them, of the kind that is needed.
         dip_helps: whether new copies fit in the place of old ones.
+        warm: deployments without whose warm copies it would fit.
     """
     need = request.resources.accelerators
     if not need:
@@ -29,7 +38,9 @@ def refusal(request: ReservationRequest, room: TargetRoom, *, fitting: int, most
         asked = f"needs {_accelerators(request.resources)} for one copy"
     found = _found(request, room, fitting=fitting, most_free=most_free)
     cure = "; maxUnavailable: 1 would do" if dip_helps else ""
-    return Grant(granted=False, reason=INSUFFICIENT, short=short, message=f"{asked}, {found}{cure}")
+    if warm:
+        cure = f"; {', '.join(warm)} {'gives' if len(warm) == 1 else 'give'} up warm copies for it"
+    return Grant(granted=False, reason=INSUFFICIENT, short=short, message=f"{asked}, {found}{cure}", warm=warm)
 
 
 def behind(first: Reservation) -> Grant:

@@ -22,6 +22,7 @@ def facts_of(view: View, now: datetime) -> DeploymentFacts:
         copies=row.spec.copies,
         version=rollout_version or row.version if succeeded else row.version,
         rollout_version=rollout_version,
+        warm_version=row.warm.version if row.warm else None,
         retired=row.retired or (operation is not None and succeeded and operation.kind is OperationKind.RETIRE),
         kind=operation.kind if operation else None,
         phase=operation.phase if operation else None,

@@ -50,6 +50,8 @@ class DeploymentFacts(Value):
     """The stable version; None until one succeeded."""
     rollout_version: str | None = None
     """The version on its way in."""
+    warm_version: str | None = None
+    """The version whose copies are kept warm: they are there on purpose."""
     retired: bool = False
     kind: OperationKind | None = None
     """Of the latest operation, as the next three; None before the first."""
@@ -154,13 +156,13 @@ def drift(facts: DeploymentFacts) -> tuple[Drift, Finding | None]:
     """
     living = Counter(copy.version for copy in facts.observed if copy.state in _LIVING)
     if facts.in_flight:
-        known = {facts.version, facts.rollout_version}
+        known = {facts.version, facts.rollout_version, facts.warm_version}
         strange = {version for version in living if version not in known}
         if facts.kind is OperationKind.RETIRE or not strange:
             return Drift.IN_SYNC, None
         return Drift.DRIFTED, _foreign(facts, living, strange)
     wanted = facts.copies if facts.version and not facts.retired else 0
-    if strange := set(living) - ({facts.version} if wanted else set()):
+    if strange := set(living) - ({facts.version} if wanted else set()) - {facts.warm_version}:
         return Drift.DRIFTED, _foreign(facts, living, strange)
     have = living[facts.version] if facts.version else 0
     if have != wanted:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from longshore.planning.observed import Copy, ObservedHost
+from longshore.planning.operation import Warm
 from longshore.planning.words import Event, OperationKind, Phase
 from longshore.spec.base import Value
 from longshore.spec.deployment import DeploymentSpec
@@ -83,8 +84,10 @@ class DeploymentRow(Value):
     version: str | None = None
     rollout_to: dict[str, Any] | None = None
     """`{revision, version}` under way."""
+    warm: Warm | None = None
+    """Copies of the version before, kept for an instant undo."""
     operation: str | None = None
-    """Id of the operation under way, or the last one."""
+    """Id of the operation under way, or the last one; giving up warm copies is not shown."""
     sequence: int
     retired: bool = False
     updated_at: datetime

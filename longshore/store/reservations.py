@@ -1,5 +1,6 @@
 """Room on targets, held by operations, so that GPUs shared between deployments are never promised twice."""
 
+from dataclasses import replace
 from typing import Final
 
 from sqlalchemy import delete, select, update
@@ -13,7 +14,7 @@ from longshore.store.database import Database
 from longshore.store.errors import NotObservedError
 from longshore.store.fleet import lock_target, read_observation
 from longshore.store.statements import as_row, upsert
-from longshore.store.tables import operations, reservations, targets
+from longshore.store.tables import deployments, operations, reservations, targets
 
 OPERATION_ENDED: Final = "OperationEnded"
 
@@ -53,7 +54,7 @@ class Reservations:
                 held=own.held if own else {},
             )
             others = tuple(one for one in room.reservations if one is not own)
-            served = serve(TargetRoom(room.target, room.hosts, room.copies, (*others, asking)))
+            served = serve(replace(room, reservations=(*others, asking)))
             for one in served.reservations:
                 if one not in others:
                     await upsert(connection, reservations, as_row(one, reservations, target=request.target))
@@ -86,7 +87,14 @@ async def _read_room(connection: AsyncConnection, target: str) -> TargetRoom:
     query = select(reservations).where(reservations.c.target == target).order_by(reservations.c.ticket)
     rows = (await connection.execute(query)).mappings()
     reserved = tuple(Reservation.model_validate(dict(row)) for row in rows)
-    return TargetRoom(target, observation.hosts, observation.copies, reserved)
+    return TargetRoom(target, observation.hosts, observation.copies, reserved, await _read_warm(connection, target))
+
+
+async def _read_warm(connection: AsyncConnection, target: str) -> dict[str, str]:
+    """Deployment → version of which it keeps copies warm."""
+    query = select(deployments.c.name, deployments.c.warm).where(deployments.c.target == target)
+    rows = await connection.execute(query.where(deployments.c.warm.is_not(None)))
+    return {row.name: row.warm["version"] for row in rows}
 
 
 async def _forget_ended(connection: AsyncConnection, target: str) -> None:

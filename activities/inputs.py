@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from longshore.planning.checks import Measurement
-from longshore.planning.deployment import DeploymentState
 from longshore.planning.fence import Fence
 from longshore.planning.observed import Observation
 from longshore.planning.operation import Frozen, OperationOrder, OperationResult, Shares
+from longshore.planning.revisions import DeploymentState
 from longshore.planning.words import Event, Phase, Progress
 from longshore.spec.base import Value
 from longshore.spec.deployment import Check
@@ -154,3 +154,5 @@ class SayingInput(Value):
     """An operation that ended, by its own word or without one."""
     result: OperationResult | None = None
     """How."""
+    events: tuple[Event, ...] = ()
+    """Of revisions that waited and never started."""

@@ -6,8 +6,8 @@ from temporalio import activity
 
 from activities.failures import as_failures
 from activities.inputs import SayingInput, StepInput
-from longshore.planning.deployment import DeploymentState, Revision
 from longshore.planning.operation import OperationOrder, OperationResult, VersionFacts
+from longshore.planning.revisions import DeploymentState, Revision, Waiting
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import Event, EventType, OperationKind, Phase
 from longshore.store.records import DeploymentRecord, DeploymentRow, LedgerChange, OperationRow, Record, RevisionRow
@@ -44,11 +44,7 @@ class RecordActivities:
         if state.spec is None:
             raise ValueError(f"{state.name} has no desired state to record")
         order, stable = state.operation, state.stable_revision
-        moves = order is not None and order.kind in {
-            OperationKind.ONBOARD,
-            OperationKind.ROLLOUT,
-            OperationKind.ROLLBACK,
-        }
+        moves = order is not None and order.kind in MOVES
         row = DeploymentRow(
             name=state.name,
             target=state.spec.target,
@@ -58,6 +54,7 @@ class RecordActivities:
             revision=stable.number if stable else None,
             version=stable.version if stable else None,
             rollout_to={"revision": order.revision, "version": order.new.version} if order and moves else None,
+            warm=state.warm,
             operation=state.last_operation,
             sequence=state.sequence,
             retired=state.retired,
@@ -65,7 +62,13 @@ class RecordActivities:
         )
         revisions = tuple(_revision_row(state.name, revision, saying.at) for revision in state.revisions)
         await self._store.record(
-            Record(source=f"deployment/{state.name}", step=state.sequence, deployment=row, revisions=revisions)
+            Record(
+                source=f"deployment/{state.name}",
+                step=state.sequence,
+                events=saying.events,
+                deployment=row,
+                revisions=revisions,
+            )
         )
         if saying.ended and saying.result:
             await self._close(saying.ended, saying.result, saying.at)
@@ -105,14 +108,18 @@ class RecordActivities:
     async def _state(self, record: DeploymentRecord) -> DeploymentState:
         row, last = record.deployment, record.operation
         revisions = tuple([await self._revision(revision) for revision in record.revisions])
+        unfinished = _unfinished(last, revisions) if last and not last.phase.ended else None
+        shown = last is not None and last.kind is not OperationKind.RELEASE
         return DeploymentState(
             name=row.name,
             labels=row.labels,
             spec=row.spec,
             revisions=revisions,
             stable=row.revision,
-            operation=_unfinished(last, revisions) if last and not last.phase.ended else None,
-            last_operation=last.id if last else None,
+            operation=unfinished,
+            waiting=None if row.retired else _waiting(revisions, unfinished),
+            warm=row.warm,
+            last_operation=last.id if last and shown else row.operation,
             operations=last.number if last else 0,
             sequence=row.sequence,
             retired=row.retired,
@@ -184,6 +191,14 @@ def _unfinished(row: OperationRow, revisions: tuple[Revision, ...]) -> Operation
         new=revision.facts,
         old_revision=row.from_revision,
     )
+
+
+def _waiting(revisions: tuple[Revision, ...], unfinished: OperationOrder | None) -> Waiting | None:
+    """The newest revision, if it was accepted and never began."""
+    newest = max(revisions, key=lambda known: known.number, default=None)
+    if newest is None or newest.phase is not Phase.PENDING or (unfinished and unfinished.revision == newest.number):
+        return None
+    return Waiting(facts=newest.facts, spec=newest.spec, actor=newest.actor, revision=newest.number)
 
 
 def _revision_row(deployment: str, revision: Revision, at: datetime) -> RevisionRow:

@@ -8,6 +8,7 @@ from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxR
 from worker.tracing import LogContext
 from workflows.deployment import DeploymentWorkflow
 from workflows.onboard import OnboardWorkflow
+from workflows.release import ReleaseWorkflow
 from workflows.retire import RetireWorkflow
 from workflows.rollback import RollbackWorkflow
 from workflows.rollout import RolloutWorkflow
@@ -20,6 +21,7 @@ WORKFLOWS: tuple[type, ...] = (
     RollbackWorkflow,
     ScaleWorkflow,
     RetireWorkflow,
+    ReleaseWorkflow,
 )
 """Every workflow: a new lifecycle operation is added here and in `workflows.deployment.WORKFLOWS`."""
 

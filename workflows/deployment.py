@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 from temporalio import workflow
 from temporalio.common import VersioningBehavior
@@ -13,19 +14,23 @@ with workflow.unsafe.imports_passed_through():
     from activities.limits import CALL, RECORD, RETRY
     from longshore.messages import DEPLOYMENT_WORKFLOW, REFUSED, TASK_QUEUE
     from longshore.planning import deployment as planner
-    from longshore.planning.deployment import Accepted, DeploymentState
-    from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult
+    from longshore.planning import settling, superseding
+    from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult, Verb
     from longshore.planning.requests import (
         Answer,
         ApplyRequest,
+        ApproveRequest,
         ControlRequest,
+        OverrideRequest,
         PromoteRequest,
         Refusal,
         Request,
         ScaleRequest,
         UndoRequest,
     )
-    from longshore.planning.words import OperationKind, Phase
+    from longshore.planning.revisions import Accepted, DeploymentState, Revision
+    from longshore.planning.words import Event, OperationKind, Phase
+    from longshore.spec.deployment import DeploymentSpec
     from workflows import details
 
 UNWANTED = timedelta(seconds=30)
@@ -40,6 +45,7 @@ WORKFLOWS = {
     OperationKind.ROLLBACK: "Rollback",
     OperationKind.SCALE: "Scale",
     OperationKind.RETIRE: "Retire",
+    OperationKind.RELEASE: "Release",
 }
 
 
@@ -49,8 +55,12 @@ class DeploymentWorkflow:
 
     | update | argument | answers once |
     |---|---|---|
-    | apply, scale, undo, retry, retire | a request | it is recorded and the operation, if any, has started |
-    | pause, resume, promote, abort | a request | the operation acknowledged it, or ended |
+    | apply, scale, undo, retry, retire | a request | it is recorded, and the operation that it starts has started |
+    | apply, scale while that version is under way | a request | the operation acknowledged what is revised |
+    | pause, resume, promote, abort, approve, override | a request | the operation acknowledged it, or ended |
+
+    What a newer revision supersedes is not waited for: the revision is durable, and starts when that has ended. While
+    warm copies are given up, requests wait for the end of that.
     """
 
     @workflow.init
@@ -62,6 +72,10 @@ class DeploymentWorkflow:
         """Number of the operation whose child was last started."""
         self._recorded = self._state.sequence
         self._acknowledged: dict[int, Acknowledged] = {}
+        self._revising: dict[int, Callable[[DeploymentState], DeploymentState]] = {}
+        """What becomes of the state once the operation has accepted the command with this sequence."""
+        self._untold: list[Event] = []
+        """Of revisions that ended unstarted; recorded with the next saying."""
         self._recording = asyncio.Lock()
 
     @workflow.run
@@ -74,6 +88,8 @@ class DeploymentWorkflow:
                 await self._run_operation(self._state.operation)
             elif self._state.retired and workflow.all_handlers_finished():
                 return
+            elif settling.release_due(self._state, workflow.now()):
+                self._state = settling.begin_release(self._state)
             elif workflow.info().is_continue_as_new_suggested():
                 await workflow.wait_condition(workflow.all_handlers_finished)
                 if self._state.operation is None:
@@ -83,15 +99,18 @@ class DeploymentWorkflow:
 
     async def _wait_for_work(self) -> bool:
         """Until there is something to do; false when nothing was ever accepted and nobody asks any more."""
-        wanted = bool(self._state.revisions)
+        wanted, warm = bool(self._state.revisions), self._state.warm
+        left = max(timedelta(0), warm.until - workflow.now()) if warm else None
         try:
             await workflow.wait_condition(
                 lambda: (
                     self._state.operation is not None
                     or (self._state.retired and workflow.all_handlers_finished())
                     or workflow.info().is_continue_as_new_suggested()
+                    or settling.release_due(self._state, workflow.now())
                 ),
-                timeout=None if wanted else UNWANTED,
+                timeout=left if wanted else UNWANTED,
+                timeout_summary="copies are warm" if warm else None,
             )
         except TimeoutError:
             return bool(self._state.revisions) or not workflow.all_handlers_finished()
@@ -112,7 +131,9 @@ class DeploymentWorkflow:
         if self._state.operation is not None:
             order = self._state.operation
             self._running = order.number
-            await self._settle(order, await self._end_lost(order))
+            await self._settle(await self._end_lost(order))
+        else:
+            self._keep(*superseding.proceed(self._state), settling.LONGSHORE)
         self._loaded = True
 
     async def _end_lost(self, order: OperationOrder) -> OperationResult:
@@ -135,6 +156,7 @@ class DeploymentWorkflow:
 
     async def _run_operation(self, order: OperationOrder) -> None:
         await self._record()
+        self._acknowledged.clear()  # answers that nobody waited for, of operations before this one
         try:
             self._child = await workflow.start_child_workflow(
                 WORKFLOWS[order.kind],
@@ -148,7 +170,7 @@ class DeploymentWorkflow:
             )
         except WorkflowAlreadyStartedError:
             self._running = order.number
-            await self._settle(order, await self._end_lost(order))
+            await self._settle(await self._end_lost(order))
             return
         self._running = order.number
         try:
@@ -156,12 +178,21 @@ class DeploymentWorkflow:
         except ChildWorkflowError as error:
             result = _lost(order, str(error.cause or error))
         self._child = None
-        await self._settle(order, result)
+        await self._settle(result)
 
-    async def _settle(self, order: OperationOrder, result: OperationResult) -> None:
-        state = planner.settle(self._state, order, result)
-        self._state = state.model_copy(update={"sequence": state.sequence + 1})
+    async def _settle(self, result: OperationResult) -> None:
+        """Take in how the operation under way ended, and begin what waited for that, in one saying."""
+        order = self._state.operation  # as it was last revised
+        if order is None:
+            raise AssertionError("only an operation that is under way can end")
+        self._keep(*superseding.proceed(settling.settle(self._state, order, result)), settling.LONGSHORE)
         await self._record(order, result)
+
+    def _keep(self, state: DeploymentState, unstarted: tuple[Revision, ...], actor: str) -> None:
+        """Take a new state, and remember to tell of the revisions that end unstarted with it."""
+        self._state = state
+        now = workflow.now()
+        self._untold += [superseding.unstarted_event(state, revision, actor, now) for revision in unstarted]
 
     async def _record(self, ended: OperationOrder | None = None, result: OperationResult | None = None) -> None:
         """Write the state as it is now, once; those who come while it is being written wait for theirs."""
@@ -171,9 +202,10 @@ class DeploymentWorkflow:
             if ended is None and (state.sequence <= self._recorded or state.spec is None):
                 return
             said = state.model_copy(update={"answered": ()})
+            events, self._untold = tuple(self._untold), []
             await workflow.execute_local_activity(
                 "record_deployment",
-                SayingInput(state=said, at=workflow.now(), ended=ended, result=result),
+                SayingInput(state=said, at=workflow.now(), ended=ended, result=result, events=events),
                 start_to_close_timeout=RECORD,
                 retry_policy=RETRY,
             )
@@ -207,7 +239,8 @@ class DeploymentWorkflow:
         await workflow.wait_condition(lambda: self._loaded)
         # One may have ended and another have begun while this waited: two never run, so each is ended first.
         while (under_way := self._state.operation) is not None and under_way.kind is not OperationKind.RETIRE:
-            await self._command("retire", request)
+            self._keep(*superseding.drop_waiting(self._state, Phase.ABORTED, "Retired"), request.actor)
+            await self._command(under_way.number, verb="retire", actor=request.actor)
             await self._end_of(under_way.number)
         return await self._accept(request, lambda: planner.decide_retire(self._state, request))
 
@@ -228,8 +261,18 @@ class DeploymentWorkflow:
 
     @workflow.update
     async def abort(self, request: ControlRequest) -> Answer:
-        """Return to the stable revision."""
+        """Return to the stable revision; what waits never starts."""
         return await self._control("abort", request)
+
+    @workflow.update
+    async def approve(self, request: ApproveRequest) -> Answer:
+        """Pass an approval."""
+        return await self._control("approve", request, roles=request.roles, reason=request.reason)
+
+    @workflow.update
+    async def override(self, request: OverrideRequest) -> Answer:
+        """Start in spite of a freeze."""
+        return await self._control("override", request, reason=request.reason)
 
     # A validator runs before a fresh workflow has read the store; then the handler itself refuses.
 
@@ -269,6 +312,14 @@ class DeploymentWorkflow:
     def _abort_makes_sense(self, request: ControlRequest) -> None:
         self._validate(request, lambda: planner.decide_control(self._state, "abort"))
 
+    @approve.validator
+    def _approve_makes_sense(self, request: ApproveRequest) -> None:
+        self._validate(request, lambda: planner.decide_control(self._state, "approve"))
+
+    @override.validator
+    def _override_makes_sense(self, request: OverrideRequest) -> None:
+        self._validate(request, lambda: planner.decide_control(self._state, "override"))
+
     def _validate(self, request: Request, decide: Callable[[], Accepted | Refusal | None]) -> None:
         if not self._loaded or self._state.answer_to(request.key):
             return
@@ -278,70 +329,131 @@ class DeploymentWorkflow:
 
     async def _accept(self, request: Request, decide: Callable[[], Accepted | Refusal]) -> Answer:
         """Decide, remember the answer under its key, and give it once it is durable and under way."""
-        if not self._loaded:
-            await workflow.wait_condition(lambda: self._loaded)
-        if (answered := self._state.answer_to(request.key)) is not None:
-            return answered
-        decision = decide()
-        if isinstance(decision, Refusal):
-            raise _refused(decision)
-        self._state = decision.state.with_answer(request.key, decision.answer)
-        started = self._state.operations if decision.answer.changed and decision.answer.operation else 0
-        if started:
+        while True:
+            while not self._loaded or self._state.releasing:
+                await workflow.wait_condition(lambda: self._loaded and not self._state.releasing)
+            if (answered := self._state.answer_to(request.key)) is not None:
+                return answered
+            decision = decide()
+            if isinstance(decision, Refusal):
+                raise _refused(decision)
+            if decision.ask is None or decision.ask.spec is None:
+                return await self._carry_out(request, decision)
+            if (answer := await self._revise(request, decision, decision.ask.spec)) is not None:
+                return answer  # otherwise the operation ended before it heard: what is asked means something else now
+
+    async def _carry_out(self, request: Request, decision: Accepted) -> Answer:
+        before = self._state
+        self._keep(decision.state.with_answer(request.key, decision.answer), decision.unstarted, request.actor)
+        started = self._state.operations
+        if started > before.operations:
             await workflow.wait_condition(lambda: self._running >= started)
         elif decision.answer.changed:
             await self._record()
+        if decision.ask is not None and before.operation is not None:
+            await self._send(before.operation.number, verb=decision.ask.verb, actor=request.actor)
         return decision.answer
 
-    async def _control(self, verb: str, request: ControlRequest | PromoteRequest, *, full: bool = False) -> Answer:
+    async def _revise(self, request: Request, decision: Accepted, spec: DeploymentSpec) -> Answer | None:
+        """Let the operation under way go on to another desired state; None when it ended without answering."""
+        order, labels = self._state.operation, decision.state.labels
+        if order is None:
+            raise AssertionError("only an operation that is under way is revised")
+
+        def revised(state: DeploymentState) -> DeploymentState:
+            return superseding.revised(state.model_copy(update={"labels": labels}), order.number, spec)
+
+        acknowledged = await self._command(order.number, then=revised, verb="revise", actor=request.actor, spec=spec)
+        if acknowledged is None:
+            await self._end_of(order.number)
+            return None
+        if not acknowledged.accepted:
+            raise _refused(Refusal(reason=acknowledged.reason or "Refused", message=acknowledged.message))
+        answer = decision.answer.model_copy(update={"message": acknowledged.message})
+        self._state = self._state.with_answer(request.key, answer)
+        await self._record()
+        return answer
+
+    async def _control(self, verb: Verb, request: Request, **more: Any) -> Answer:
         await workflow.wait_condition(lambda: self._loaded)
         if (answered := self._state.answer_to(request.key)) is not None:
             return answered
-        if refusal := planner.decide_control(self._state, verb):
-            raise _refused(refusal)
+        refusal = planner.decide_control(self._state, verb)
         under_way = self._state.operation
-        acknowledged = await self._command(verb, request, full=full)
-        if acknowledged is None:
-            raise _refused(Refusal(reason="Ended", message=f"has ended before it could {verb}"))
-        if not acknowledged.accepted:
+        if refusal is not None or under_way is None:
+            raise _refused(refusal or _ended(verb))
+        waited = self._state.waiting if verb == "abort" else None
+        if waited is not None:
+            self._keep(*superseding.drop_waiting(self._state, Phase.ABORTED, "AbortedByUser"), request.actor)
+            await self._record()
+        acknowledged = await self._command(under_way.number, verb=verb, actor=request.actor, **more)
+        if waited is not None:
+            message = f"version {waited.spec.version} does not start; {under_way.id} returns to what was"
+        elif acknowledged is None:
+            raise _refused(_ended(verb))
+        elif not acknowledged.accepted:
             raise _refused(Refusal(reason=acknowledged.reason or "Refused", message=acknowledged.message))
-        answer = Answer(
-            changed=True,
-            message=acknowledged.message,
-            revision=under_way.revision if under_way else None,
-            operation=under_way.id if under_way else None,
-        )
+        else:
+            message = acknowledged.message
+        answer = Answer(changed=True, message=message, revision=under_way.revision, operation=under_way.id)
         self._state = self._state.with_answer(request.key, answer)
         return answer
 
-    async def _end_of(self, number: int) -> None:
-        await workflow.wait_condition(lambda: self._state.operation is None or self._state.operation.number != number)
+    # -- the operation under way -----------------------------------------------------------------------------------
 
     async def _command(
-        self, verb: str, request: ControlRequest | PromoteRequest, *, full: bool = False
+        self, number: int, *, then: Callable[[DeploymentState], DeploymentState] | None = None, **command: Any
     ) -> Acknowledged | None:
-        """Send a verb to the operation under way; None when it ended without answering."""
-        under_way = self._state.operation
-        if under_way is None:
+        """Send a verb to an operation and hear what it says; None when it ended without answering."""
+        sequence = await self._send(number, then=then, **command)
+        if sequence is None:
             return None
-        await workflow.wait_condition(lambda: self._running >= under_way.number or self._state.operation is None)
+        await workflow.wait_condition(lambda: sequence in self._acknowledged or not self._runs(number))
+        self._revising.pop(sequence, None)
+        return self._acknowledged.pop(sequence, None)
+
+    async def _send(
+        self, number: int, *, then: Callable[[DeploymentState], DeploymentState] | None = None, **command: Any
+    ) -> int | None:
+        """Send a verb to an operation; its sequence, or None when that operation is not there any more."""
+        await workflow.wait_condition(lambda: self._running >= number or not self._runs(number))
+        child = self._child
+        if child is None or not self._runs(number):
+            return None
         sequence = self._state.signals + 1
         self._state = self._state.model_copy(update={"signals": sequence})
-        command = Command(sequence=sequence, verb=verb, actor=request.actor, full=full)
-        child = self._child
-        if child is None:
-            return None
+        if then is not None:
+            self._revising[sequence] = then
         try:
-            await child.signal("control", command)
+            await child.signal("control", Command(sequence=sequence, **command))
         except ApplicationError:
+            self._revising.pop(sequence, None)
             return None
-        await workflow.wait_condition(lambda: sequence in self._acknowledged or self._state.operation is not under_way)
-        return self._acknowledged.pop(sequence, None)
+        return sequence
+
+    def _runs(self, number: int) -> bool:
+        return self._state.operation is not None and self._state.operation.number == number
+
+    async def _end_of(self, number: int) -> None:
+        await workflow.wait_condition(lambda: not self._runs(number))
 
     @workflow.signal
     def acknowledged(self, acknowledged: Acknowledged) -> None:
-        """The operation's word on a control verb."""
+        """The operation's word on a control verb. What it accepts to become counts before it can end."""
+        revised = self._revising.pop(acknowledged.sequence, None)
+        if revised is not None and acknowledged.accepted:
+            self._state = revised(self._state)
         self._acknowledged[acknowledged.sequence] = acknowledged
+
+    @workflow.signal
+    async def give_up_warm(self) -> None:
+        """Another deployment needs the room of the copies that are warm here."""
+        await workflow.wait_condition(lambda: self._loaded)
+        self._state = settling.give_up_warm(self._state, workflow.now())
+
+
+def _ended(verb: str) -> Refusal:
+    return Refusal(reason="Ended", message=f"has ended before it could {verb}")
 
 
 def _refused(refusal: Refusal) -> ApplicationError:

@@ -4,8 +4,8 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
-    from longshore.planning.deployment import DeploymentState
     from longshore.planning.operation import Decision, OperationOrder
+    from longshore.planning.revisions import DeploymentState
     from longshore.planning.words import BatchProgress, CheckProgress, OperationKind, Phase, Progress
 
 DEPLOYMENT = SearchAttributeKey.for_keyword("LongshoreDeployment")
@@ -39,6 +39,7 @@ def summary(order: OperationOrder) -> str:
         OperationKind.ONBOARD: f"onboard version {order.new.version}, {copies}",
         OperationKind.SCALE: f"scale to {copies}",
         OperationKind.RETIRE: "retire",
+        OperationKind.RELEASE: "give up warm copies",
     }
     move = f"version {order.old.version if order.old else 'none'} → {order.new.version}, {copies}"
     return f"{where}: {acts.get(order.kind, move)}, asked by {order.actor}"

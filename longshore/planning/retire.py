@@ -11,6 +11,15 @@ class RetireState(State):
     unrouted: bool = False
 
 
+class RetireTurn(Turn[RetireState]):
+    """One decision of a retirement in the making."""
+
+    @property
+    def warm(self) -> None:
+        """Warm copies are ended like all others, and never come back by an undo."""
+        return
+
+
 def begin(order: OperationOrder) -> RetireState:
     """The state of a retirement that has not begun."""
     weights = {order.old.version: 100} if order.old else {}
@@ -19,7 +28,7 @@ def begin(order: OperationOrder) -> RetireState:
 
 def advance(order: OperationOrder, state: RetireState, facts: Facts) -> Decision:
     """Decide what a retirement does now."""
-    turn = Turn(order, state, facts)
+    turn = RetireTurn(order, state, facts)
     turn.become(started=True)
     for command in facts.commands:
         turn.refuse(command, "Retiring", f"is being retired and cannot {command.verb}")

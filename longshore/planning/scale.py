@@ -4,11 +4,25 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from longshore.planning.observed import CopyState
-from longshore.planning.operation import Decision, Ensure, Facts, OperationOrder, OperationResult, Reserve, State
+from longshore.planning.operation import (
+    Command,
+    Decision,
+    Ensure,
+    Facts,
+    GiveUpWarm,
+    OperationOrder,
+    OperationResult,
+    Reserve,
+    Warm,
+)
+from longshore.planning.release import KeepsWarm, give_up
 from longshore.planning.rollback import ROOM_POLL
-from longshore.planning.room import ReservationRequest
+from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.turn import Turn
 from longshore.planning.words import EventType, Phase
+from longshore.spec.deployment import DeploymentSpec
+
+NEEDED = "their room is needed"
 
 
 class ScaleStage(StrEnum):
@@ -19,17 +33,22 @@ class ScaleStage(StrEnum):
     SHRINK = "shrink"
 
 
-class ScaleState(State):
+class ScaleState(KeepsWarm):
     """A scale under way."""
 
     stage: ScaleStage = ScaleStage.LOOK
+    spec: DeploymentSpec | None = None
+    """What it was revised to on the way."""
     wanted: int = 0
     """Copies of the batch under way, all in all."""
     ready_by: datetime | None = None
     blocked: bool = False
     aborted: str | None = None
     """Who aborted it: it goes back to the copies there were before."""
-    retired: bool = False
+    yields: bool = False
+    """Whether its own warm copies make way."""
+    asked_others: bool = False
+    """Whether other deployments were asked for the room of their warm copies."""
 
 
 class ScaleTurn(Turn[ScaleState]):
@@ -41,14 +60,31 @@ class ScaleTurn(Turn[ScaleState]):
         return self.order.new.version
 
     @property
+    def spec(self) -> DeploymentSpec:
+        """What is desired, as it was last revised."""
+        return self.state.spec or self.order.spec
+
+    @property
+    def warm(self) -> Warm | None:
+        """What is kept warm now."""
+        return self.state.warm
+
+    @property
     def copies(self) -> int:
         """The number to come to."""
-        return self.order.copies_before if self.state.aborted else self.order.spec.copies
+        return self.order.copies_before if self.state.aborted else self.spec.copies
+
+    def begin_anew(self, **changes: object) -> None:
+        """Look again at what is there; room that was granted for another number is not taken."""
+        again = {"stage": ScaleStage.LOOK, "wanted": 0, "ready_by": None, "draining": None, "pending": ()}
+        self.become(**again, **changes)
+        self.facts = self.facts.model_copy(update={"grant": None})
 
 
 def begin(order: OperationOrder) -> ScaleState:
     """The state of a scale that has not begun."""
-    return ScaleState(weights={order.new.version: 100}, published={order.new.version: 100})
+    alone = {order.new.version: 100}
+    return ScaleState(weights=alone, published=alone, warm=order.warm)
 
 
 def advance(order: OperationOrder, state: ScaleState, facts: Facts) -> Decision:
@@ -57,13 +93,12 @@ def advance(order: OperationOrder, state: ScaleState, facts: Facts) -> Decision:
     turn.become(started=True)
     if facts.trouble and not facts.trouble.retryable:
         return turn.fail(facts.trouble.reason, facts.trouble.message)
-    _obey(turn)
-    if turn.state.retired:
-        return turn.end(Phase.ABORTED, "Retired", "ended by retire: copies stay for it to drain")
-    if decision := _mind_copies(turn) or turn.owed():
+    if decision := _obey(turn) or _mind_copies(turn) or turn.owed():
         return decision
     if facts.observation is None:
         return turn.look()
+    if turn.state.yields and (decision := give_up(turn, NEEDED)):
+        return decision
     if turn.state.stage is ScaleStage.LOOK:
         serving, draining = facts.serving(turn.version), len(facts.draining(turn.version))
         shrinks = serving > turn.copies or (serving == turn.copies and draining > 0)
@@ -88,7 +123,7 @@ def _mind_copies(turn: ScaleTurn) -> Decision | None:
     if state.ready_by and turn.now >= state.ready_by:
         message = (
             f"{facts.ready(turn.version)} of {state.wanted} copies were ready within "
-            f"{order.spec.rollout.deadline:g} s: see longshore logs {order.deployment}, or scale back"
+            f"{turn.spec.rollout.deadline:g} s: see longshore logs {order.deployment}, or scale back"
         )
         return turn.fail("DeadlineExceeded", message)
     return None
@@ -107,22 +142,38 @@ def _grow(turn: ScaleTurn) -> Decision:
         return _await(turn, copies)
     if decision := turn.drain_to(turn.version, serving):
         return decision  # those that were ending when it was aborted leave their room first
-    if facts.grant is None:
+    grant = turn.facts.grant
+    if grant is None:
         return turn.act(Reserve(request=_request(turn)))
-    if facts.grant.granted:
+    if grant.granted:
         if not state.aborted:
             turn.say(Phase.PROGRESSING)
-        return _start(turn, serving + facts.grant.surge, dict(facts.grant.placement))
-    if not state.blocked:
-        turn.emit(EventType.ROLLOUT_BLOCKED, facts.grant.message or "no room", reason=facts.grant.reason)
+        # A grant of before it was revised may be for more than is wanted now.
+        return _start(turn, min(copies, serving + grant.surge), dict(grant.placement))
+    return _wait_for_room(turn, grant)
+
+
+def _wait_for_room(turn: ScaleTurn, grant: Grant) -> Decision:
+    """Warm copies make way, those of others and its own; where that does not help, it is blocked."""
+    state, ours = turn.state, turn.order.deployment
+    turn.held_up(grant.reason, grant.message)
+    if ours in grant.warm:
+        turn.become(yields=True)
+    others = tuple(name for name in grant.warm if name != ours)
+    if others and not state.asked_others:
+        turn.become(asked_others=True)
+        return turn.act(GiveUpWarm(deployments=others))
+    if turn.state.yields and (decision := give_up(turn, NEEDED)):
+        return decision
+    if not grant.warm and not state.blocked:
+        turn.emit(EventType.ROLLOUT_BLOCKED, grant.message or "no room", reason=grant.reason)
         turn.become(blocked=True)
-    turn.held_up(facts.grant.reason, facts.grant.message)
     return turn.poll(ROOM_POLL)
 
 
 def _start(turn: ScaleTurn, wanted: int, placement: dict[str, int] | None = None) -> Decision:
     chosen = placement if placement and sum(placement.values()) == wanted else {}
-    limit = turn.now + timedelta(seconds=turn.order.spec.rollout.deadline)
+    limit = turn.now + timedelta(seconds=turn.spec.rollout.deadline)
     turn.become(wanted=wanted, blocked=False, ready_by=limit)
     step = turn.next_step()
     return turn.act(Ensure(version=turn.version, copies=wanted, surplus="drain", placement=chosen, step=step))
@@ -168,18 +219,32 @@ def _ended_with(decision: Decision, copies: int) -> Decision:
     return decision.model_copy(update={"result": result})
 
 
-def _obey(turn: ScaleTurn) -> None:
+def _obey(turn: ScaleTurn) -> Decision | None:
     for command in turn.facts.commands:
         if command.verb == "retire":
-            turn.become(retired=True)
             turn.answer(command, "ended without restoring: the deployment is being retired")
-        elif command.verb == "abort" and turn.state.aborted is None:
-            turn.become(
-                aborted=command.actor, stage=ScaleStage.LOOK, wanted=0, ready_by=None, draining=None, pending=()
-            )
+            return turn.end(Phase.ABORTED, "Retired", "ended by retire: copies stay for it to drain")
+        if command.verb == "supersede":
+            turn.answer(command, "ended: a newer revision takes over")
+            return _superseded(turn, command)
+        if turn.state.aborted is not None:
+            turn.refuse(command, "RollingBack", "is going back already: wait for it, then scale again")
+        elif command.verb == "abort":
+            turn.begin_anew(aborted=command.actor)
             turn.say(Phase.ROLLING_BACK, "AbortedByUser", f"aborted by {command.actor}")
             turn.answer(command, f"aborting: back to {turn.copies} copies")
-        elif command.verb == "abort":
-            turn.refuse(command, "RollingBack", "is going back already")
+        elif command.verb == "revise":
+            turn.begin_anew(spec=command.spec)
+            turn.answer(command, f"goes on to {turn.copies} copies")
         else:
             turn.refuse(command, "Scaling", f"a scale cannot {command.verb}: wait for it, or abort it")
+    return None
+
+
+def _superseded(turn: ScaleTurn, command: Command) -> Decision:
+    """It ends where it is: the rollout to come goes on from the copies that serve or are on their way."""
+    seen = turn.facts.observation is not None
+    copies = turn.facts.serving(turn.version) if seen else turn.order.copies_before
+    message = f"a newer revision takes over, with {copies} {'copy' if copies == 1 else 'copies'} of {turn.version}"
+    turn.emit(EventType.ROLLOUT_SUPERSEDED, message, actor=command.actor, copies=copies)
+    return _ended_with(turn.end(Phase.SUPERSEDED, "Superseded", message), copies)

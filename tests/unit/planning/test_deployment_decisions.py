@@ -4,9 +4,10 @@ import pytest
 from test_planners_play import facts, order
 
 from longshore.planning import deployment as planner
-from longshore.planning.deployment import Accepted, DeploymentState, Revision
 from longshore.planning.operation import OperationResult
 from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
+from longshore.planning.revisions import Accepted, DeploymentState, Revision
+from longshore.planning.settling import settle
 from longshore.planning.words import OperationKind, Phase
 
 ASKED = {"actor": "ada", "key": "k"}
@@ -30,7 +31,7 @@ def stable() -> DeploymentState:
 def after(state: DeploymentState, decision: Accepted | Refusal, phase: Phase, **how: object) -> DeploymentState:
     assert isinstance(decision, Accepted)
     assert decision.state.operation is not None
-    return planner.settle(decision.state, decision.state.operation, OperationResult(phase=phase, **how))
+    return settle(decision.state, decision.state.operation, OperationResult(phase=phase, **how))
 
 
 def reason(decision: Accepted | Refusal) -> str:

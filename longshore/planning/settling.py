@@ -1,0 +1,75 @@
+"""What becomes of a deployment when its operation has ended, and of warm copies when they are due."""
+
+from datetime import datetime
+
+from longshore.planning.operation import OperationOrder, OperationResult, Warm
+from longshore.planning.revisions import DeploymentState, start
+from longshore.planning.words import OperationKind, Phase
+
+LONGSHORE = "longshore"
+"""The actor of what nobody asked for."""
+
+
+def settle(state: DeploymentState, order: OperationOrder, result: OperationResult) -> DeploymentState:
+    """The state after an operation ended: its revision's phase, what is stable now, what is kept warm."""
+    warm = _earlier(state.warm, result.warm)
+    ended = state.model_copy(update={"operation": None, "warm": warm, "sequence": state.sequence + 1})
+    succeeded = result.phase is Phase.SUCCEEDED
+    if order.kind is OperationKind.RELEASE:
+        return ended
+    if order.kind is OperationKind.RETIRE:
+        return ended.model_copy(update={"retired": succeeded})
+    if order.kind is OperationKind.SCALE:
+        off_scale = not succeeded and result.copies is None
+        return _with_copies(ended.model_copy(update={"off_scale": off_scale}), result.copies)
+    revision = ended.revision(order.revision)
+    if revision is not None:
+        reason = None if succeeded else result.reason
+        told = {"phase": result.phase, "held": not succeeded, "reason": reason}
+        ended = ended.with_revision(revision.model_copy(update=told))
+    if succeeded:
+        ended = ended.model_copy(update={"stable": order.revision, "spec": order.spec, "off_scale": False})
+    return _with_copies(ended, result.copies)
+
+
+def give_up_warm(state: DeploymentState, now: datetime) -> DeploymentState:
+    """Somebody needs the room of the warm copies: they are due now."""
+    warm = state.warm
+    return (
+        state
+        if warm is None
+        else state.model_copy(update={"warm": _earlier(warm.model_copy(update={"until": now}), warm)})
+    )
+
+
+def release_due(state: DeploymentState, now: datetime) -> bool:
+    """Whether warm copies are to be given up now."""
+    return state.operation is None and state.warm is not None and state.warm.until <= now
+
+
+def begin_release(state: DeploymentState) -> DeploymentState:
+    """Begin to give up the warm copies. Nothing else is under way.
+
+    Raises:
+        ValueError: no revision is stable, so nothing can be warm beside it.
+    """
+    stable = state.stable_revision
+    if stable is None:
+        raise ValueError(f"{state.name} has no stable revision beside which copies could be warm")
+    return start(state, OperationKind.RELEASE, LONGSHORE, stable, old=None).state
+
+
+def _earlier(known: Warm | None, said: Warm | None) -> Warm | None:
+    """What the operation said is the truth; but copies that were due earlier stay due."""
+    if known is None or said is None or (known.version, known.revision) != (said.version, said.revision):
+        return said
+    return said.model_copy(update={"until": min(known.until, said.until)})
+
+
+def _with_copies(state: DeploymentState, copies: int | None) -> DeploymentState:
+    """Desire another number of copies of the stable version than was ordered."""
+    stable = state.stable_revision
+    if copies is None or state.spec is None or stable is None:
+        return state
+    spec = state.spec.model_copy(update={"copies": copies})
+    return state.with_revision(stable.model_copy(update={"spec": spec})).model_copy(update={"spec": spec})

@@ -1,7 +1,6 @@
 """What the timeline asks of deployments, asked as the API asks it: as updates, whose refusals become events."""
 
 import asyncio
-from collections.abc import Mapping
 from typing import Any
 
 from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError, WorkflowUpdateStage
@@ -26,6 +25,7 @@ from longshore.messages import (
 )
 from longshore.planning.words import Event, EventType
 from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.merging import merged
 from longshore.spec.rehearsal import TARGET, Apply, Promote, Scale, Undo
 from longshore.spec.rehearsal import Request as Asked
 from longshore.store.records import Record
@@ -163,12 +163,3 @@ def request_of(event: Asked, key: str) -> Request:
     if isinstance(event, Undo):
         return UndoRequest(actor=ACTOR, key=key, to=event.to)
     return ControlRequest(actor=ACTOR, key=key)
-
-
-def merged(before: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Mappings merged field by field, at every depth; lists and values are replaced."""
-    both = dict(before)
-    for name, value in changes.items():
-        inner = both.get(name)
-        both[name] = merged(inner, value) if isinstance(inner, Mapping) and isinstance(value, Mapping) else value
-    return both

@@ -1,0 +1,235 @@
+"""What applying a desired state would do, before it is done (DESIGN, sections 7 and 8)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from pydantic import ConfigDict
+from pydantic.alias_generators import to_camel
+
+from longshore.planning.deployment import decide_apply
+from longshore.planning.idealised import IdealTarget
+from longshore.planning.observed import Copy, CopyState
+from longshore.planning.operation import OperationOrder, OperationResult
+from longshore.planning.playing import Play, Trace
+from longshore.planning.requests import ApplyRequest, Refusal
+from longshore.planning.revisions import Accepted, DeploymentState
+from longshore.planning.room import Reservation, TargetRoom
+from longshore.planning.settling import settle
+from longshore.planning.strategy import Taken, choose
+from longshore.planning.superseding import proceed
+from longshore.planning.words import OperationKind, Phase
+from longshore.spec.base import Value
+from longshore.spec.model_version import Resources
+
+MOVES = {OperationKind.ONBOARD, OperationKind.ROLLOUT, OperationKind.ROLLBACK}
+"""Operations that bring another version, by a strategy."""
+
+
+class PlannedBatch(Value):
+    """What one batch starts, what it ends, and the new version's share of the traffic after it, in percent."""
+
+    add: int
+    remove: int
+    weight: int
+
+
+class Plan(Value):
+    """What applying would do to one deployment. Numbers of room and time are of the deployment alone."""
+
+    model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
+
+    deployment: str
+    changed: bool
+    """Whether applying changes anything at all."""
+    operation: OperationKind | None = None
+    """What would carry it out; None when nothing is to be done on the target."""
+    version: str
+    """The version that serves in the end."""
+    strategy: Taken | None = None
+    """How copies are replaced; None when none are."""
+    reason: str
+    """Why this strategy; or what is in the way."""
+    batches: tuple[PlannedBatch, ...] = ()
+    peak_accelerators: int
+    """Most that it holds on the way, its copies in any state."""
+    extra_accelerators: int
+    """How many of these are beyond what it holds now."""
+    lowest_ready: int
+    """Fewest copies ready at any instant; of a first version from when all are ready."""
+    fits: bool
+    """Whether there is room now; if not, the rest of the plan is what it would be with room."""
+    unplaced: int = 0
+    """Copies of the first batch that does not fit which find no host."""
+    placement: dict[str, int] = {}
+    """Host → copies of the version in the end."""
+    extra_accelerator_seconds: float | None = None
+    """What it holds beyond what it holds now, summed over time; None while start-up times are not known."""
+    estimated_seconds: float | None = None
+    """From its start to its end; None while start-up times are not known."""
+
+
+@dataclass(frozen=True)
+class Present:
+    """What a plan begins with."""
+
+    room: TargetRoom
+    needs: Mapping[str, Resources]
+    """Version of the model → what one copy takes."""
+    startups: Mapping[str, float]
+    """Version of the model → seconds from start to ready, where known."""
+    now: datetime
+    short: str | None = None
+    """Why nothing is known of the target's room, if that is so."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A plan, and the room that it leaves to others."""
+
+    plan: Plan
+    reserved: tuple[Reservation, ...] = ()
+    """What its operation reserves, or waits for, until its end."""
+    copies: tuple[Copy, ...] = ()
+    """The deployment's copies in the end."""
+
+    def under_way(self, room: TargetRoom) -> TargetRoom:
+        """The room while it is carried out."""
+        return replace(room, reservations=(*room.reservations, *self.reserved))
+
+    def over(self, room: TargetRoom) -> TargetRoom:
+        """The room once it is over."""
+        others = (copy for copy in room.copies if copy.deployment != self.plan.deployment)
+        return replace(room, copies=(*others, *self.copies))
+
+
+class _Coming(NamedTuple):
+    """The operation that will come of applying."""
+
+    order: OperationOrder
+    first: str | None = None
+    """What happens before it, to what is under way now."""
+
+
+def forecast(state: DeploymentState, request: ApplyRequest, present: Present) -> Forecast | Refusal:
+    """What applying `request` to a deployment in `state` would do; refused where applying is."""
+    accepted = decide_apply(state, request)
+    if isinstance(accepted, Refusal):
+        return accepted
+    coming = _coming(state, accepted)
+    if coming is None:
+        answer = accepted.answer
+        return _standing(request, present, changed=answer.changed, reason=answer.message)
+    order = coming.order
+    target = IdealTarget(
+        room=present.room,
+        deployment=order.deployment,
+        model=order.model,
+        needs=_needs(order, present),
+        startup=timedelta(seconds=present.startups.get(order.new.version, 0)),
+        now=present.now,
+    )
+    if coming.first is not None:
+        target.stand(order.old.version if order.old else None, order.copies_before)
+    trace = Play(order, target).run()
+    reserved = trace.waiting if trace.short else target.reservations
+    return Forecast(
+        plan=_plan(coming, trace, target, present),
+        reserved=tuple(one for one in reserved if one.operation == order.id),
+        copies=target.observe().copies,
+    )
+
+
+def _coming(state: DeploymentState, accepted: Accepted) -> _Coming | None:
+    """The operation that carries out what was accepted; None when no copy will move.
+
+    What is under way is taken to have made way: gone back where it is superseded or aborted, not yet begun where it
+    is revised, for how far it is only it knows.
+    """
+    under_way, after = state.under_way, accepted.state
+    if under_way is None:
+        begun = after.operation
+        return _Coming(begun) if begun is not None and begun.number > state.operations else None
+    first = accepted.answer.message
+    if accepted.ask is not None and accepted.ask.spec is not None:
+        stable = state.stable_revision
+        known = {"old": stable.facts, "old_copies": stable.spec.copies} if stable else {"old": None}
+        return _Coming(under_way.model_copy(update={**known, "spec": accepted.ask.spec, "state": None}), first)
+    if after.waiting is None:
+        return None
+    copies = state.spec.copies if under_way.kind is OperationKind.SCALE and state.spec else None
+    result = OperationResult(phase=Phase.SUPERSEDED, copies=copies)
+    begun = proceed(settle(after, under_way, result))[0].operation
+    return _Coming(begun, first) if begun else None
+
+
+def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present) -> Plan:
+    order = coming.order
+    known = order.new.version in present.startups or not target.started
+    strategy, reason = _strategy(order)
+    unplaced, short = _unplaced(trace)
+    if trace.ended is None or trace.result is None:
+        raise AssertionError("a trace ends")
+    if trace.result.phase is not Phase.SUCCEEDED:
+        reason = f"would end {trace.result.phase}: {trace.result.message or trace.result.reason}"
+    told = present.short or short or reason
+    return Plan(
+        deployment=order.deployment,
+        changed=True,
+        operation=order.kind,
+        version=order.new.version,
+        strategy=strategy,
+        reason=f"{told}; {coming.first}" if coming.first else told,
+        batches=tuple(PlannedBatch(add=leg.add, remove=leg.remove, weight=leg.weight) for leg in trace.legs),
+        peak_accelerators=trace.peak,
+        extra_accelerators=trace.peak - trace.held_before,
+        lowest_ready=trace.lowest_ready or 0,
+        fits=present.short is None and short is None,
+        unplaced=unplaced,
+        placement=target.placement(order.new.version),
+        extra_accelerator_seconds=trace.extra if known else None,
+        estimated_seconds=(trace.ended - trace.began).total_seconds() if known else None,
+    )
+
+
+def _standing(request: ApplyRequest, present: Present, *, changed: bool, reason: str) -> Forecast:
+    """The forecast of what moves no copy."""
+    ours = tuple(copy for copy in present.room.copies if copy.deployment == request.name)
+    plan = Plan(
+        deployment=request.name,
+        changed=changed,
+        version=request.spec.version,
+        reason=reason,
+        peak_accelerators=sum(len(copy.accelerators) for copy in ours),
+        extra_accelerators=0,
+        lowest_ready=sum(copy.state is CopyState.READY for copy in ours),
+        fits=True,
+        extra_accelerator_seconds=0.0,
+        estimated_seconds=0.0,
+    )
+    return Forecast(plan, copies=ours)
+
+
+def _strategy(order: OperationOrder) -> tuple[Taken | None, str]:
+    if order.kind not in MOVES:
+        return None, f"version {order.new.version} serves already: {order.copies_before} → {order.spec.copies} copies"
+    chosen = choose(order.spec.rollout, order.new, order.old)
+    if isinstance(chosen, Refusal):
+        return None, chosen.message
+    return chosen.strategy, chosen.reason if order.old else "nothing serves yet: all copies are one batch"
+
+
+def _unplaced(trace: Trace) -> tuple[int, str | None]:
+    """Copies that find no host, and what is short; nothing when all find one."""
+    if trace.short is None:
+        return 0, None
+    request, grant = trace.short
+    need = request.resources.accelerators
+    missing = grant.short // need if request.whole and grant.short and need else request.batch
+    return missing, grant.message or grant.reason
+
+
+def _needs(order: OperationOrder, present: Present) -> Mapping[str, Resources]:
+    ordered = {facts.version: facts.resources for facts in (order.old, order.new) if facts is not None}
+    return {**present.needs, **ordered}

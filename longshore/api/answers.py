@@ -11,9 +11,10 @@ from longshore.planning.health import Drift, Health
 from longshore.planning.observed import Copy, ObservedHost
 from longshore.planning.words import EventType, Phase, Progress
 from longshore.spec.deployment import DeploymentSpec
+from longshore.spec.freeze import FreezeSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import TargetSpec
-from longshore.store.records import LedgerEntry, OperationRow, RevisionRow, StoredEvent
+from longshore.store.records import ApiKey, LedgerEntry, OperationRow, RevisionRow, StoredEvent
 
 CAMEL = ConfigDict(
     alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
@@ -67,6 +68,16 @@ class TargetAnswer(Body):
     spec: TargetSpec
     hosts: tuple[HostAnswer, ...] = ()
     observed_at: datetime | None = None
+
+
+class FreezeAnswer(Body):
+    """A freeze as applied, and whether it holds now."""
+
+    name: str
+    spec: FreezeSpec
+    actor: str = Field(description="Who changed it last.")
+    updated_at: datetime
+    holds_until: datetime | None = Field(description="When it ends, if it holds now; null: it does not.")
 
 
 class ModelAnswer(Body):
@@ -202,7 +213,7 @@ class ChangeAnswer(Body):
 class Applied(Body):
     """What came of one applied document."""
 
-    kind: Literal["Target", "ModelVersion", "Deployment"]
+    kind: Literal["Target", "ModelVersion", "Deployment", "Freeze"]
     name: str = Field(description="Its name; of a model version, `MODEL/VERSION`.")
     result: Literal["created", "changed", "unchanged"]
     message: str
@@ -215,6 +226,18 @@ class ApplyAnswer(Body):
 
     items: tuple[Applied, ...]
     dry_run: bool
+
+
+class KeyAnswer(ApiKey):
+    """An API key without the key."""
+
+    model_config = CAMEL
+
+
+class MadeKeyAnswer(KeyAnswer):
+    """A new API key. The key itself is in this answer and nowhere else."""
+
+    key: str = Field(description="What `Authorization: Bearer …` takes.")
 
 
 JsonSchema = dict[str, Any]

@@ -1,4 +1,4 @@
-"""Applying documents: all judged first, then targets, model versions and deployments, in that order."""
+"""Applying documents: all judged first, then targets, model versions, freezes and deployments, in that order."""
 
 import asyncio
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from longshore.api.requests import ApplyBody
 from longshore.api.temporal import RefusedError
 from longshore.messages import ApplyRequest, Refusal, VersionFacts, operation_id
 from longshore.planning.words import OperationKind
-from longshore.spec.documents import Deployment, ModelVersion, Target
+from longshore.spec.documents import Deployment, Freeze, ModelVersion, Target
 from longshore.spec.model_version import ModelVersionSpec
 
 AT_ONCE = 8
@@ -67,6 +67,10 @@ async def _stored(deps: Dependencies, given: Iterable[Given]) -> Stored:
     wanted = {(document.spec.model, document.spec.version) for document in deployments}
     wanted |= {(one.metadata.model, one.metadata.version) for one in documents if isinstance(one, ModelVersion)}
     models = {model for model, _ in wanted}
+    freezes = [document for document in documents if isinstance(document, Freeze)]
+    named = {document.metadata.name for document in deployments}
+    if any(document.spec.deployments for document in freezes):
+        named |= set(await deps.store.deployments.names())
     return Stored(
         targets={row.name: row.spec for row in await deps.store.targets.list()},
         versions={
@@ -74,18 +78,17 @@ async def _stored(deps: Dependencies, given: Iterable[Given]) -> Stored:
             for model in sorted(models)
             for row in await deps.store.models.list(model)
         },
-        deployments={
-            row.name: row
-            for row in await deps.store.deployments.rows([document.metadata.name for document in deployments])
-        },
+        deployments={row.name: row for row in await deps.store.deployments.rows(named)},
+        freezes={row.name: row.spec for row in await deps.store.freezes.list()} if freezes else {},
     )
 
 
 async def _apply_registered(
     deps: Dependencies, given: Iterable[Given], judgement: Judgement, actor: str
 ) -> dict[int, Applied]:
-    """Register targets, then model versions."""
-    ordered = sorted(given, key=lambda one: not isinstance(one.document, Target))
+    """Register targets, then model versions, then freezes, which thus hold the deployments that come with them."""
+    order = (Target, ModelVersion, Freeze, Deployment)
+    ordered = sorted(given, key=lambda one: order.index(type(one.document)))
     applied: dict[int, Applied] = {}
     for one in ordered:
         document, verdict = one.document, judgement.verdicts[one.index]
@@ -94,6 +97,8 @@ async def _apply_registered(
         elif isinstance(document, ModelVersion):
             metadata = document.metadata
             changed = await deps.store.models.put(metadata.model, metadata.version, document.spec, actor)
+        elif isinstance(document, Freeze):
+            changed = await deps.store.freezes.put(document.metadata.name, document.spec, actor)
         else:
             continue
         result: Result = verdict.result if changed else "unchanged"

@@ -13,13 +13,17 @@ from longshore.api.dependencies import Dependencies, dependencies_of
 from longshore.api.problems import ProblemError
 from longshore.store.records import ApiKey
 
-Permission = Literal["read", "change"]
+Permission = Literal["read", "change", "approve", "override", "manage keys"]
+Role = Literal["viewer", "operator", "approver", "admin"]
 
-ROLES: Final[Mapping[Permission, frozenset[str]]] = {
-    "read": frozenset({"admin"}),
-    "change": frozenset({"admin"}),
+ROLES: Final[Mapping[Permission, frozenset[Role]]] = {
+    "read": frozenset({"viewer", "operator", "approver", "admin"}),
+    "change": frozenset({"operator", "admin"}),
+    "approve": frozenset({"approver", "admin"}),
+    "override": frozenset({"approver", "admin"}),
+    "manage keys": frozenset({"admin"}),
 }
-"""Permission → roles that have it."""
+"""Permission → roles that have it. A key may have further roles, of its owner's making, which approvals ask for."""
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer lsk_…`.")
 
@@ -53,6 +57,9 @@ class Permitted:
 
 Reader = Annotated[ApiKey, Depends(Permitted("read"))]
 Changer = Annotated[ApiKey, Depends(Permitted("change"))]
+Approver = Annotated[ApiKey, Depends(Permitted("approve"))]
+Overrider = Annotated[ApiKey, Depends(Permitted("override"))]
+KeyManager = Annotated[ApiKey, Depends(Permitted("manage keys"))]
 
 
 async def verified(dependencies: Dependencies, plaintext: str | None, challenge: str = "Bearer") -> ApiKey:

@@ -6,9 +6,10 @@ from typing import Any, Literal
 
 from longshore.api.problems import FieldProblem
 from longshore.api.requests import ApplyBody, Source
-from longshore.spec.checking import DocumentError, check, identity
+from longshore.spec.checking import DocumentError, check, did_you_mean, identity
 from longshore.spec.deployment import DeploymentSpec
-from longshore.spec.documents import Deployment, Document, ModelVersion, Target
+from longshore.spec.documents import Deployment, Document, Freeze, ModelVersion, Target
+from longshore.spec.freeze import FreezeSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.problems import field_name
 from longshore.spec.target import TargetSpec
@@ -49,6 +50,7 @@ class Stored:
     targets: Mapping[str, TargetSpec]
     versions: Mapping[tuple[str, str], ModelVersionSpec]
     deployments: Mapping[str, DeploymentRow]
+    freezes: Mapping[str, FreezeSpec] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -98,6 +100,7 @@ def judge(given: Sequence[Given], stored: Stored) -> Judgement:
     """Judge every document."""
     judgement = Judgement()
     targets = set(stored.targets) | {one.name for one in given if isinstance(one.document, Target)}
+    deployments = set(stored.deployments) | {one.name for one in given if isinstance(one.document, Deployment)}
     versions = dict(stored.versions) | {
         (one.document.metadata.model, one.document.metadata.version): one.document.spec
         for one in given
@@ -108,6 +111,10 @@ def judge(given: Sequence[Given], stored: Stored) -> Judgement:
             _judge_target(one, one.document, stored, judgement)
         elif isinstance(one.document, ModelVersion):
             _judge_version(one, one.document, stored, judgement)
+        elif isinstance(one.document, Freeze):
+            _judge_freeze(one, one.document, stored, judgement)
+            _judge_names(one, "deployment", one.document.spec.deployments, deployments, judgement)
+            _judge_names(one, "target", one.document.spec.targets, targets, judgement)
         else:
             _judge_references(one, one.document.spec, targets, set(versions), judgement)
             _judge_deployment(one, one.document, stored, judgement)
@@ -131,6 +138,19 @@ def _judge_version(one: Given, document: ModelVersion, stored: Stored, judgement
         judgement.conflicts.append(one.problem(path, message))
         return
     judgement.verdicts[one.index] = _compared(document, document.metadata, old)
+
+
+def _judge_freeze(one: Given, document: Freeze, stored: Stored, judgement: Judgement) -> None:
+    judgement.verdicts[one.index] = _compared(document, document.metadata, stored.freezes.get(one.name))
+
+
+def _judge_names(one: Given, kind: str, names: Sequence[str], known: set[str], judgement: Judgement) -> None:
+    """A freeze for what is not there would hold nothing, and nobody would notice."""
+    for index, name in enumerate(names):
+        if name not in known:
+            cure = did_you_mean(name, sorted(known)) or f"longshore get {kind}s lists those there are"
+            message = f"there is no {kind} {name}: {cure}"
+            judgement.invalid.append(one.problem(f"spec.{kind}s[{index}]", message))
 
 
 def _judge_references(

@@ -106,11 +106,10 @@ def bad_request(reason: str, message: str) -> ProblemError:
 
 
 def not_found(kind: str, name: str) -> ProblemError:
-    """404: there is no such thing. `kind` as `longshore get` takes it: deployment, target, version."""
+    """404: there is no such thing. `kind` as `longshore get` takes it (deployment, target, version), or key."""
+    listed = "longshore keys list" if kind == "key" else f"longshore get {kind}s"
     return ProblemError(
-        HTTPStatus.NOT_FOUND,
-        "NotFound",
-        f"there is no {kind} {name!r}; `longshore get {kind}s` lists those there are",
+        HTTPStatus.NOT_FOUND, "NotFound", f"there is no {kind} {name!r}; `{listed}` lists those there are"
     )
 
 

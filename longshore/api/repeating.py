@@ -10,12 +10,13 @@ import structlog
 from fastapi import Depends, Request
 from pydantic import BaseModel
 
-from longshore.api.authorisation import Changer
+from longshore.api.authorisation import Approver, Changer, Overrider
 from longshore.api.dependencies import Dependencies
 from longshore.api.problems import ProblemError
 from longshore.api.requests import Key
 from longshore.store.answers import KeptAnswer
 from longshore.store.errors import StoreUnavailableError
+from longshore.store.records import ApiKey
 
 REFUSALS: Final = {HTTPStatus.CONFLICT}
 """Problems that are answers: kept like any other. The rest say that nothing was decided, and may be asked again."""
@@ -33,15 +34,33 @@ class Change:
     actor: str
     key: str
     fingerprint: str
+    roles: tuple[str, ...] = ()
+    """The caller's."""
 
 
 async def change(request: Request, caller: Changer, key: Key) -> Change:
     """The change that a request asks for."""
+    return await _change(request, caller, key)
+
+
+async def approval(request: Request, caller: Approver, key: Key) -> Change:
+    """The approval that a request gives."""
+    return await _change(request, caller, key)
+
+
+async def override(request: Request, caller: Overrider, key: Key) -> Change:
+    """The override that a request asks for."""
+    return await _change(request, caller, key)
+
+
+async def _change(request: Request, caller: ApiKey, key: str) -> Change:
     asked = f"{request.method} {request.url.path}\n".encode() + await request.body()
-    return Change(caller.id, caller.name, key, hashlib.sha256(asked).hexdigest())
+    return Change(caller.id, caller.name, key, hashlib.sha256(asked).hexdigest(), caller.roles)
 
 
 Asked = Annotated[Change, Depends(change)]
+AskedApproval = Annotated[Change, Depends(approval)]
+AskedOverride = Annotated[Change, Depends(override)]
 
 
 async def once(

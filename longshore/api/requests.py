@@ -5,20 +5,23 @@ import uuid
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import Depends, Header, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 from pydantic.alias_generators import to_camel
 
 from longshore.api.answers import Page
+from longshore.api.authorisation import Role
 from longshore.api.middleware import KEY_HEADER
 from longshore.api.problems import ProblemError
+from longshore.spec.quantities import Name
 
 MOST_ITEMS = 1000
 """Of one page."""
 MOST_DOCUMENTS = 5000
 """Of one apply."""
+KEY_NAME = r"^[A-Za-z0-9][-A-Za-z0-9_.@]{0,62}$"
 _KEY = re.compile(r"[!-~]{1,200}")
 """Visible ASCII, short enough to be part of a Temporal update id."""
 
@@ -54,6 +57,30 @@ class ControlBody(RequestBody):
     """pause, resume, abort, retry, retire."""
 
     reason: str | None = Field(default=None, max_length=1000, description="Why, for the record.")
+
+
+class OverrideBody(RequestBody):
+    """Let a rollout start in spite of a freeze."""
+
+    reason: str = Field(min_length=1, max_length=1000, description="Why, for the record.")
+
+
+class KeyBody(RequestBody):
+    """A new API key."""
+
+    name: str = Field(pattern=KEY_NAME, description="Whose it is, such as ada or ci@search: the actor of what it asks.")
+    roles: tuple[Name, ...] = Field(
+        min_length=1,
+        description="viewer, operator, approver or admin; and any that the approvals of your canaries ask for.",
+    )
+
+    @field_validator("roles")
+    @classmethod
+    def _has_a_permission(cls, roles: tuple[str, ...]) -> tuple[str, ...]:
+        known = get_args(Role)
+        if not set(known).intersection(roles):
+            raise ValueError(f"one of {', '.join(known)} must be among them, or the key may not even read")
+        return tuple(dict.fromkeys(roles))
 
 
 class PromoteBody(ControlBody):

@@ -66,6 +66,21 @@ def _way(item: Object, what: str) -> str:
     return " → ".join(ends) or "-"
 
 
+def _concerned(item: Object) -> str:
+    """`digits, team=search, on lab`: by what a freeze chooses; `all` when by nothing."""
+    spec = item["spec"]
+    labels = [f"{name}={value}" for name, value in spec["labels"].items()]
+    return ", ".join([*spec["deployments"], *labels, *(f"on {name}" for name in spec["targets"])]) or "all"
+
+
+def _windows(item: Object) -> str:
+    """`sat sun 18:00 to 08:00, 2026-11-27T00:00 to 2026-11-30T08:00 Europe/Berlin`."""
+    windows = [
+        " ".join([*window["days"], f"{window['from']} to {window['until']}"]) for window in item["spec"]["windows"]
+    ]
+    return f"{', '.join(windows)} {item['spec']['timeZone']}"
+
+
 def _hosts(item: Object) -> str:
     return ", ".join(f"{host['name']} {host['held']}/{host['accelerators']}" for host in item["hosts"]) or "-"
 
@@ -78,6 +93,10 @@ def _deployments(client: Client, name: str | None, filters: dict[str, Any]) -> A
 
 def _targets(client: Client, name: str | None, _: dict[str, Any]) -> Any:
     return client.get(f"/v1/targets/{segment(name)}") if name else list(client.items("/v1/targets"))
+
+
+def _freezes(client: Client, name: str | None, _: dict[str, Any]) -> Any:
+    return client.get(f"/v1/freezes/{segment(name)}") if name else list(client.items("/v1/freezes"))
 
 
 def _models(client: Client, name: str | None, _: dict[str, Any]) -> Any:
@@ -142,6 +161,17 @@ TARGET = View(
     ),
     name=lambda item: f"target/{item['name']}",
 )
+FREEZE = View(
+    columns=(
+        Column("NAME", plain("name")),
+        Column("HOLDS", _concerned),
+        Column("WINDOWS", _windows),
+        Column("NOW", lambda item: f"until {when(item['holdsUntil'])}" if item["holdsUntil"] else "-"),
+        Column("BY", plain("actor")),
+        Column("REASON", lambda item: str(item["spec"]["reason"])),
+    ),
+    name=lambda item: f"freeze/{item['name']}",
+)
 MODEL = View(
     columns=(Column("NAME", plain("name")), Column("VERSIONS", lambda item: ", ".join(item["versions"]))),
     name=lambda item: f"model/{item['name']}",
@@ -199,6 +229,7 @@ OPERATION = View(
 KINDS = (
     Kind("deployment", "deployments", "deploy", DEPLOYMENT, _deployments),
     Kind("target", "targets", "tgt", TARGET, _targets),
+    Kind("freeze", "freezes", "fz", FREEZE, _freezes),
     Kind("model", "models", "mdl", MODEL, _models),
     Kind("version", "versions", "ver", VERSION, _versions),
     Kind("revision", "revisions", "rev", REVISION, _within("revisions", "revision", lambda item: str(item["number"]))),

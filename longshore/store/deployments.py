@@ -93,6 +93,11 @@ class Deployments:
         async with self._database.transaction() as connection:
             return [DeploymentRow.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
 
+    async def names(self) -> list[str]:
+        """The names of all deployments that there ever were, in order."""
+        async with self._database.transaction() as connection:
+            return list((await connection.execute(select(deployments.c.name).order_by(deployments.c.name))).scalars())
+
     async def operations(self, deployment: str) -> list[OperationRow]:
         """A deployment's operations, newest first."""
         async with self._database.transaction() as connection:

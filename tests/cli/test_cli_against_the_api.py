@@ -51,6 +51,22 @@ spec: {target: workstation, model: digits, version: "1", copies: 3}
 """
 
 
+FREEZES = """\
+kind: Freeze
+metadata: {name: weekend}
+spec:
+  reason: nobody is there
+  timeZone: Europe/Berlin
+  labels: {team: search}
+  targets: [workstation]
+  windows: [{days: [sat, sun], from: 18:00, until: 08:00}]
+---
+kind: Freeze
+metadata: {name: now}
+spec: {reason: the tests' day, windows: [{from: 2026-05-04T00:00, until: 2026-05-05T00:00}]}
+"""
+
+
 class Served:
     """The API in a thread of its own, and its store."""
 
@@ -216,8 +232,10 @@ async def observe(store: Store) -> None:
 
 @pytest.fixture
 def fleet(served: Served, cli: Cli, manifest: str) -> Served:
-    """A target, a version, and a deployment that was onboarded."""
+    """A target, a version, two freezes, and a deployment that was onboarded."""
     assert cli("apply", "-f", manifest).code == 0
+    (file := Path(manifest).with_name("freezes.yaml")).write_text(FREEZES)
+    assert cli("apply", "-f", str(file)).code == 0
     served.do(onboard(served.store, Phase.SUCCEEDED, 1))
     served.do(observe(served.store))
     return served
@@ -242,6 +260,11 @@ READABLE = {
     ("get", "deployment", "digits"): "1 100%",
     ("get", "targets"): "here 2/4",
     ("get", "target", "workstation"): "here 2/4",
+    ("get", "freezes"): "sat sun 18:00 to 08:00 Europe/Berlin",
+    ("get", "freeze", "weekend"): "team=search, on workstation",
+    ("get", "fz/now"): "until 2026-05-05 00:00:00Z",
+    ("describe", "freeze", "weekend"): "timeZone: Europe/Berlin",
+    ("keys", "list"): "admin",
     ("get", "models"): "digits",
     ("get", "model", "digits"): "digits",
     ("get", "versions"): "file:///m",
@@ -314,6 +337,39 @@ def test_diff_agrees_with_the_server_on_what_is_stored(fleet: Served, cli: Cli, 
     assert cli("diff", "-f", str(file)).code == 0
 
 
+def test_a_freeze_differs_by_its_fields_until_it_is_applied_and_is_deleted(
+    fleet: Served, cli: Cli, tmp_path: Path
+) -> None:
+    file = tmp_path / "freezes.yaml"
+    file.write_text(FREEZES.replace("08:00", "07:00"))
+
+    ran = cli("diff", "-f", str(file))
+    assert ran.code == 6
+    assert [line.split()[:3] for line in ran.out.splitlines()[1:]] == [["freeze/weekend", "changed", "spec.windows"]]
+    assert cli("apply", "-f", str(file)).code == 0
+    assert cli("diff", "-f", str(file)).code == 0
+    assert cli("delete", "freeze/weekend").out.splitlines()[1].split()[0] == "freeze/weekend"
+    assert cli("get", "freezes", "-o", "name").out == "freeze/now\n"
+
+
+def test_a_key_that_was_made_is_a_key_until_it_is_revoked(
+    fleet: Served, cli: Cli, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cli("keys", "create", "bob", "--role", "viewer", "--role", "release-manager", "-o", "json")
+    assert made.code == 0
+    assert "keep the key now" in made.err
+    assert "bob    viewer, release-manager" in cli("keys", "list").out
+    with monkeypatch.context() as patched:
+        patched.setenv("LONGSHORE_API_KEY", json.loads(made.out)["key"])
+        assert cli("get", "targets").code == 0
+        refused = cli("delete", "target", "workstation")
+        assert (refused.code, len(refused.err.splitlines())) == (1, 1)
+        assert "ask for a key with one of the roles admin, operator" in refused.err
+        assert cli("rollout", "override", "digits", "--reason", "haste").code == 1
+    assert cli("keys", "revoke", "bob").out.splitlines()[1] == "key bob is revoked"
+    assert cli("keys", "create", "bob", "--role", "release-manager").code == 2
+
+
 def test_what_the_server_refuses_has_file_and_line(fleet: Served, cli: Cli, tmp_path: Path) -> None:
     file = tmp_path / "deployment.yaml"
     file.write_text("# first\n" + DEPLOYMENT.replace('"1"', '"7"'))
@@ -329,6 +385,9 @@ MISTAKES = [
     (("get", "deployment", "gone"), "there is no deployment 'gone'"),
     (("rollout", "pause", "gone"), "there is no deployment 'gone'"),
     (("rollout", "pause", "digits", "--wait"), "Temporal"),
+    (("rollout", "approve", "gone"), "there is no deployment 'gone'"),
+    (("rollout", "override", "gone", "--reason", "haste"), "there is no deployment 'gone'"),
+    (("keys", "revoke", "gone"), "`longshore keys list` lists those there are"),
     (("logs", "digits"), "the agent of workstation does not answer"),
 ]
 

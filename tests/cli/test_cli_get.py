@@ -196,7 +196,7 @@ def test_names_are_kept_within_their_segment_of_the_path(cli: Cli, harbour: Harb
         (
             ("pods",),
             2,
-            "unknown kind 'pods': use one of deployments, targets, models, versions, revisions, copies, operations",
+            "unknown kind 'pods': use one of deployments, targets, freezes, models, versions, revisions, copies, operations",
         ),
         (("deployments", "-o", "xml"), 2, "longshore get: invalid value for '--output' / '-o': 'xml' is not one of"),
         ((), 2, "longshore get: missing argument 'KIND': see longshore get --help"),

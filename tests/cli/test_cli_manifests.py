@@ -53,7 +53,7 @@ def test_every_mistake_is_a_line_on_stderr_and_bad_input_is_exit_2(cli: Cli, tmp
             "",
             (
                 f"{file}:3: spec.copys: unknown field `copys`: did you mean `copies`?\n"
-                f"{file}:5: kind: unknown kind `Pod`: write one of Target, ModelVersion, Deployment\n"
+                f"{file}:5: kind: unknown kind `Pod`: write one of Target, ModelVersion, Deployment, Freeze\n"
             ),
         )
 

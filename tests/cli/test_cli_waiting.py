@@ -279,7 +279,7 @@ def test_a_target_is_forgotten_and_a_version_is_not(cli: Cli, harbour: Harbour) 
     assert cli("delete", "version", "digits/2") == (
         2,
         "",
-        "a version is part of the record and is not deleted: delete deployments and targets\n",
+        "a version is part of the record and is not deleted: delete deployments, targets and freezes\n",
     )
 
 

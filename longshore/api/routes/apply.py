@@ -15,8 +15,8 @@ router = APIRouter(prefix="/v1", tags=["apply"])
 async def apply_documents(deps: Deps, asked: Asked, body: ApplyBody) -> ApplyAnswer:
     """Bring everything to what the documents say.
 
-    All documents are checked against each other and the store before anything changes. Then targets, model versions
-    and deployments are applied, in that order. A deployment that is refused does not keep the others from it.
+    All documents are checked against each other and the store before anything changes. Then targets, model versions,
+    freezes and deployments are applied, in that order. A deployment that is refused does not keep the others from it.
     """
     if body.dry_run:
         return await preview(deps, body)

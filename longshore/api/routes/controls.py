@@ -7,9 +7,17 @@ from fastapi import APIRouter, Path, status
 from longshore.api.answers import ChangeAnswer
 from longshore.api.controlling import control
 from longshore.api.dependencies import Dependencies, Deps
-from longshore.api.repeating import Asked, Change, once
-from longshore.api.requests import ControlBody, PromoteBody, ScaleBody, UndoBody
-from longshore.messages import ControlRequest, PromoteRequest, Request, ScaleRequest, UndoRequest
+from longshore.api.repeating import Asked, AskedApproval, AskedOverride, Change, once
+from longshore.api.requests import ControlBody, OverrideBody, PromoteBody, ScaleBody, UndoBody
+from longshore.messages import (
+    ApproveRequest,
+    ControlRequest,
+    OverrideRequest,
+    PromoteRequest,
+    Request,
+    ScaleRequest,
+    UndoRequest,
+)
 from longshore.spec.quantities import Name
 
 router = APIRouter(prefix="/v1/deployments/{deployment}", tags=["controls"])
@@ -38,6 +46,20 @@ async def scale(deps: Deps, asked: Asked, deployment: Name, body: ScaleBody) -> 
     """Bring the copies to a number."""
     request = ScaleRequest(actor=asked.actor, key=asked.key, copies=body.copies)
     return await _carried_out(deps, asked, deployment, "scale", request)
+
+
+@router.post("/approve", **ACCEPTED)
+async def approve(deps: Deps, asked: AskedApproval, deployment: Name, body: ControlBody | None = None) -> ChangeAnswer:
+    """Pass the approval that a canary waits for; it asks for one of its own roles among the key's."""
+    request = ApproveRequest(actor=asked.actor, key=asked.key, roles=asked.roles, reason=body.reason if body else None)
+    return await _carried_out(deps, asked, deployment, "approve", request)
+
+
+@router.post("/override", **ACCEPTED)
+async def override(deps: Deps, asked: AskedOverride, deployment: Name, body: OverrideBody) -> ChangeAnswer:
+    """Let a rollout that a freeze holds start now, with the reason why."""
+    request = OverrideRequest(actor=asked.actor, key=asked.key, reason=body.reason)
+    return await _carried_out(deps, asked, deployment, "override", request)
 
 
 @router.post("/{verb}", **ACCEPTED)

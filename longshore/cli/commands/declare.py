@@ -15,7 +15,7 @@ from longshore.client import ApiError, Client, segment
 if TYPE_CHECKING:
     from longshore.spec.loading import Loaded
 
-KIND_WORDS = {"Target": "target", "ModelVersion": "version", "Deployment": "deployment"}
+KIND_WORDS = {"Target": "target", "ModelVersion": "version", "Deployment": "deployment", "Freeze": "freeze"}
 """Kinds of documents as `get` takes them."""
 
 
@@ -88,7 +88,7 @@ def diff(files: Files, output: Output = "table") -> int:
 
 
 def apply(files: Files, output: Output = "table", *, wait: Wait = False, timeout: Timeout = WAIT_AT_MOST) -> int:
-    """Bring everything to what manifests say: targets, model versions, then deployments."""
+    """Bring everything to what manifests say: targets, model versions, freezes, then deployments."""
     from longshore.cli.waiting import Goal, Waiting
 
     limit = seconds(timeout)
@@ -120,13 +120,14 @@ def delete(
     wait: Wait = False,
     timeout: Timeout = WAIT_AT_MOST,
 ) -> int:
-    """Retire a deployment (its route goes, its copies drain), or forget a target that nothing uses."""
+    """Retire a deployment (its route goes, its copies drain); forget a target that nothing uses, or a freeze."""
     from longshore.cli.changing import Change, carry_out
 
     limit = seconds(timeout)
     kind, name = kind_and_name(names)
-    if kind not in {"deployment", "target"}:
-        raise Stop(f"a {kind} is part of the record and is not deleted: delete deployments and targets", USAGE)
+    if kind not in {"deployment", "target", "freeze"}:
+        message = f"a {kind} is part of the record and is not deleted: delete deployments, targets and freezes"
+        raise Stop(message, USAGE)
     path = f"/v1/{kind}s/{segment(name)}"
     follow = limit if wait and kind == "deployment" else None
     return carry_out(Change(kind, name, lambda client: client.delete(path)), output, follow)
@@ -170,7 +171,7 @@ def _body(loaded: "list[Loaded]", *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def _changes(client: Client, given: "Loaded", item: dict[str, Any]) -> list[dict[str, Any]]:
-    """The fields of a target or deployment that differ from what is stored, defaults included on both sides."""
+    """The fields of a deployment, target or freeze that differ from what is stored, defaults included on both sides."""
     wanted = given.document.model_dump(mode="json")
     path = f"/v1/{KIND_WORDS[item['kind']]}s/{segment(item['name'])}"
     if item["kind"] == "Deployment":

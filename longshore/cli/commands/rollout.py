@@ -126,6 +126,32 @@ def retry(
     return _control(name, "retry", {"reason": reason}, output, _limit(timeout, wait=wait))
 
 
+@app.command()
+def approve(
+    name: Deployment,
+    reason: Reason = None,
+    output: Output = "table",
+    *,
+    wait: Wait = False,
+    timeout: Timeout = WAIT_AT_MOST,
+) -> int:
+    """Pass the approval that a canary waits for. The API key needs one of the roles that the step names."""
+    return _control(name, "approve", {"reason": reason}, output, _limit(timeout, wait=wait))
+
+
+@app.command()
+def override(
+    name: Deployment,
+    reason: Annotated[str, typer.Option(help="Why it may not wait, for the record.")],
+    output: Output = "table",
+    *,
+    wait: Wait = False,
+    timeout: Timeout = WAIT_AT_MOST,
+) -> int:
+    """Start a rollout that a freeze holds. The API key needs the role approver or admin."""
+    return _control(name, "override", {"reason": reason}, output, _limit(timeout, wait=wait))
+
+
 def scale(
     name: Deployment,
     copies: Annotated[int, typer.Option(min=0, max=10_000, help="Copies that shall serve; 0 scales to zero.")],

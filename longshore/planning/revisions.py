@@ -118,6 +118,14 @@ class DeploymentState(Value):
         kept = tuple(known for known in ordered if known.number >= oldest or known.number in needed)
         return self.model_copy(update={"revisions": kept})
 
+    def with_copies(self, copies: int) -> "DeploymentState":
+        """Desire another number of copies of the stable version."""
+        stable = self.stable_revision
+        if self.spec is None or stable is None:
+            return self
+        spec = self.spec.model_copy(update={"copies": copies})
+        return self.with_revision(stable.model_copy(update={"spec": spec})).model_copy(update={"spec": spec})
+
 
 class Ask(Value):
     """A command for the operation under way that an accepted request needs."""

@@ -21,7 +21,8 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
         return ended.model_copy(update={"retired": succeeded})
     if order.kind is OperationKind.SCALE:
         off_scale = not succeeded and result.copies is None
-        return _with_copies(ended.model_copy(update={"off_scale": off_scale}), result.copies)
+        ended = ended.model_copy(update={"off_scale": off_scale})
+        return ended if result.copies is None else ended.with_copies(result.copies)
     revision = ended.revision(order.revision)
     if revision is not None:
         reason = None if succeeded else result.reason
@@ -29,7 +30,7 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
         ended = ended.with_revision(revision.model_copy(update=told))
     if succeeded:
         ended = ended.model_copy(update={"stable": order.revision, "spec": order.spec, "off_scale": False})
-    return _with_copies(ended, result.copies)
+    return ended if result.copies is None else ended.with_copies(result.copies)
 
 
 def give_up_warm(state: DeploymentState, now: datetime) -> DeploymentState:
@@ -64,12 +65,3 @@ def _earlier(known: Warm | None, said: Warm | None) -> Warm | None:
     if known is None or said is None or (known.version, known.revision) != (said.version, said.revision):
         return said
     return said.model_copy(update={"until": min(known.until, said.until)})
-
-
-def _with_copies(state: DeploymentState, copies: int | None) -> DeploymentState:
-    """Desire another number of copies of the stable version than was ordered."""
-    stable = state.stable_revision
-    if copies is None or state.spec is None or stable is None:
-        return state
-    spec = state.spec.model_copy(update={"copies": copies})
-    return state.with_revision(stable.model_copy(update={"spec": spec})).model_copy(update={"spec": spec})

@@ -80,18 +80,22 @@ def revise(
 
 
 def revised(state: DeploymentState, number: int, spec: DeploymentSpec) -> DeploymentState:
-    """The state once operation `number` has accepted other copies or another policy."""
+    """The state once operation `number` has accepted other copies or another policy.
+
+    Copies asked for meanwhile are the deployment's, whichever of the two versions serves in the end (rule 9).
+    """
     order = state.operation
     if order is None or order.number != number:
         return state
+    scaled = state if spec.copies == order.spec.copies else state.with_copies(spec.copies)
+    revision = scaled.revision(order.revision)
+    current = scaled.with_revision(revision.model_copy(update={"spec": spec})) if revision else scaled
     changes: dict[str, object] = {
         "operation": order.model_copy(update={"spec": spec}),
         "sequence": state.sequence + 1,
     }
     if order.kind in {OperationKind.SCALE, OperationKind.ONBOARD}:
         changes["spec"] = spec
-    revision = state.revision(order.revision)
-    current = state.with_revision(revision.model_copy(update={"spec": spec})) if revision else state
     return current.model_copy(update=changes)
 
 

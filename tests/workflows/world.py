@@ -22,7 +22,9 @@ from longshore.planning.operation import VersionFacts
 from longshore.planning.requests import (
     Answer,
     ApplyRequest,
+    ApproveRequest,
     ControlRequest,
+    OverrideRequest,
     PromoteRequest,
     Refusal,
     Request,
@@ -212,7 +214,13 @@ class World:
 
     async def ask(self, verb: str, **arguments: Any) -> Answer:
         """Ask a control verb, an undo, a scale, a retry or a retirement."""
-        kinds: dict[str, type[Request]] = {"scale": ScaleRequest, "undo": UndoRequest, "promote": PromoteRequest}
+        kinds: dict[str, type[Request]] = {
+            "scale": ScaleRequest,
+            "undo": UndoRequest,
+            "promote": PromoteRequest,
+            "approve": ApproveRequest,
+            "override": OverrideRequest,
+        }
         request = kinds.get(verb, ControlRequest)(actor="ada", key=self._key(), **arguments)
         handle = self.client.get_workflow_handle(workflow_id(NAME))
         return await handle.execute_update(verb, request, id=request.key, result_type=Answer)
@@ -253,6 +261,17 @@ class World:
                 return
             await self.env.sleep(timedelta(milliseconds=100))
         raise AssertionError("the deployment did not settle")
+
+    async def ended_at(self, revision: int) -> OperationRow:
+        """Let time pass until the newest operation of a revision ended, which may not have begun yet."""
+        for _ in range(3600):
+            rows = await self.store.deployments.operations(NAME)
+            row = next((one for one in rows if one.to_revision == revision), None)
+            if row is not None and row.phase.ended:
+                await self.settled()
+                return row
+            await self.env.sleep(timedelta(seconds=1))
+        raise AssertionError(f"revision {revision} did not end within an hour")
 
     async def until(self, type_: EventType, **wanted: Any) -> StoredEvent:
         """Let time pass, second by second, until an event of this type is there."""

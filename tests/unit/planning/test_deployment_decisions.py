@@ -9,6 +9,7 @@ from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, S
 from longshore.planning.revisions import Accepted, DeploymentState, Revision
 from longshore.planning.settling import settle
 from longshore.planning.words import OperationKind, Phase
+from longshore.spec.deployment import RolloutPolicy
 
 ASKED = {"actor": "ada", "key": "k"}
 
@@ -80,17 +81,46 @@ def test_an_aborted_scale_desires_what_was_and_a_failed_one_may_be_asked_for_aga
     assert again.answer.changed
 
 
-@pytest.mark.parametrize("verb", ["pause", "resume", "promote", "abort"])
-def test_a_control_verb_needs_something_under_way(verb: str) -> None:
+@pytest.mark.parametrize(
+    ("verb", "cure"),
+    [("pause", "apply"), ("resume", "apply"), ("promote", "apply"), ("approve", "apply"), ("override", "apply"),
+     ("abort", "rollout undo digits")],
+)  # fmt: skip
+def test_a_control_verb_needs_something_under_way_and_says_what_would_do(verb: str, cure: str) -> None:
     refusal = planner.decide_control(stable(), verb)
     assert refusal is not None
     assert refusal.reason == "NothingUnderWay"
+    assert f"longshore {cure}" in refusal.message
+
+
+def test_what_was_promoted_too_late_is_held_and_can_be_retried() -> None:
+    held = after(stable(), apply(stable(), "2"), Phase.ROLLED_BACK, reason="CheckFailed")
+    refusal = planner.decide_control(held, "promote")
+    assert refusal is not None
+    assert "longshore rollout retry digits" in refusal.message
+
+
+def excluding(version: str = "1") -> DeploymentState:
+    """Version 1 serves, which may not serve beside another."""
+    alone = facts(version).model_copy(update={"side_by_side": False})
+    revision = Revision(number=1, facts=alone, spec=spec(), phase=Phase.SUCCEEDED, actor="ada")
+    return stable().model_copy(update={"revisions": (revision,)})
+
+
+def test_versions_that_exclude_each_other_are_applied_and_undone_by_blue_green_and_refused_with_rolling() -> None:
+    decision = apply(excluding(), "2")
+    serving = after(excluding(), decision, Phase.SUCCEEDED)
+    assert isinstance(planner.decide_undo(serving, UndoRequest(**ASKED)), Accepted)
+    rolling = spec("2").model_copy(update={"rollout": RolloutPolicy(strategy="rolling")})
+    asked = ApplyRequest(**ASKED, name="digits", spec=rolling, facts=facts("2"))
+    assert reason(planner.decide_apply(excluding(), asked)) == "SideBySide"
 
 
 def test_what_makes_no_sense_now_says_why() -> None:
     busy = apply(stable(), "2")
     assert isinstance(busy, Accepted)
-    assert reason(planner.decide_scale(busy.state, ScaleRequest(**ASKED, copies=2))) == "OperationUnderWay"
+    assert reason(planner.decide_retry(busy.state, ControlRequest(**ASKED))) == "OperationUnderWay"
+    assert reason(planner.decide_undo(busy.state, UndoRequest(**ASKED))) == "OperationUnderWay"
     assert reason(planner.decide_undo(stable(), UndoRequest(**ASKED))) == "NothingToUndo"
     assert reason(planner.decide_retry(stable(), ControlRequest(**ASKED))) == "NothingHeld"
     assert (

@@ -4,9 +4,10 @@ import asyncio
 from typing import Any
 
 import pytest
-from examples import copy, observation, operation
+from examples import after, copy, deployment, observation, operation
 
 from longshore.planning.observed import Copy, CopyState, Observation
+from longshore.planning.operation import Warm
 from longshore.planning.room import ReservationRequest
 from longshore.planning.words import Phase
 from longshore.spec.model_version import Resources
@@ -152,3 +153,15 @@ async def test_attempts_of_one_asking_at_once_are_one_grant(postgres_store: Stor
     grants = await asyncio.gather(*(postgres_store.reservations.reserve(request(batch=2)) for _ in range(5)))
     assert {grant.surge for grant in grants} == {2}
     assert (await postgres_store.reservations.room("fleet")).held["a"] == 2
+
+
+async def test_who_keeps_copies_warm_where_others_need_room_is_named_until_they_are_forgotten(fleet: Store) -> None:
+    warm = Warm(version="1", revision=1, until=after(60))
+    there = (copy("w", "b"), copy("s", "b", version="2", accelerators=(1,)))
+    await fleet.fleet.save_observation(seen(2, *there))
+    row = deployment(name="b", sequence=1, version="2", warm=warm)
+    await fleet.record(Record(source="deployment/b", step=1, deployment=row))
+    assert (await fleet.reservations.reserve(request())).warm == ("b",)
+    row = row.model_copy(update={"warm": None, "sequence": 2})
+    await fleet.record(Record(source="deployment/b", step=2, deployment=row))
+    assert (await fleet.reservations.reserve(request())).warm == ()

@@ -10,7 +10,7 @@ from datetime import datetime
 from longshore.backends.simulated.fleet import SimulatedFleet
 from longshore.planning.observed import CopyState
 from longshore.planning.shortage import INSUFFICIENT
-from longshore.planning.words import Phase
+from longshore.planning.words import OperationKind, Phase
 from longshore.store.records import DeploymentRow, OperationRow, Record
 
 
@@ -37,7 +37,8 @@ class Rest:
 
     def recorded(self, record: Record) -> None:
         """An operation or a deployment said something."""
-        if (operation := record.operation) is not None:
+        # Giving up warm copies is not what people are shown of a deployment, and it is at rest when those are gone.
+        if (operation := record.operation) is not None and operation.kind is not OperationKind.RELEASE:
             told = self.told.setdefault(operation.deployment, _Told())
             told.operation, told.settled = operation, False
         if (row := record.deployment) is not None:

@@ -399,3 +399,62 @@ def test_chosen_accelerators_are_free_different_and_large_enough(
 
 def test_largest_fit_counts_whole_copies_per_host() -> None:
     assert largest_fit([host("a", 5), host("b", 3), host("c", 9, up=False)], Resources(accelerators=2)) == 3
+
+
+def kept_warm(*names: str, free: int = 0) -> TargetRoom:
+    """Deployments of one serving and one warm copy each, on one host of just as many accelerators and `free` more."""
+    there = tuple(copy for name in names for version in "12" for copy in copies(name, version, "a", 1))
+    filled = room(host("a", 2 * len(names) + free), copies=there)
+    return replace(filled, warm=dict.fromkeys(names, "1"))
+
+
+def asking(batch: int, *, whole: bool = True, **more: Any) -> ReservationRequest:
+    return request("new", batch=batch, whole=whole, old_version=None, **more)
+
+
+WARM = {
+    "one that is in the way is named": (asking(1), kept_warm("b"), ("b",)),
+    "the fewest that suffice are named, by name": (asking(2), kept_warm("d", "c", "b"), ("b", "c")),
+    "nobody is named when there is room": (asking(1), kept_warm("b", free=1), ()),
+    "nobody is named when it would not help": (asking(3), kept_warm("b", "c"), ()),
+    "its own are named like others": (request("b", version="3", batch=1, old_version="2"), kept_warm("b"), ("b",)),
+    "copies that have ended are in nobody's way": (
+        asking(1),
+        replace(room(host("a", 1), copies=copies("b", "2", "a", 1)), warm={"b": "1"}),
+        (),
+    ),
+}
+
+
+@pytest.mark.parametrize(("asked", "there", "named"), WARM.values(), ids=WARM)
+def test_whose_warm_copies_are_in_the_way(asked: ReservationRequest, there: TargetRoom, named: tuple[str, ...]) -> None:
+    grant = decide(asked, there)
+    assert grant.warm == named
+    assert not (grant.granted and named)
+    assert not named or all(name in (grant.message or "") for name in named)
+
+
+def test_who_waits_behind_another_takes_nobodys_warm_copies() -> None:
+    first = reservation(asking(9), 1)
+    behind = reservation(request("later", old_version=None), 2)
+    there = replace(kept_warm("b", "c"), reservations=(first, behind))
+    hosts = (host("a", 4), host("z", 6, up=True))
+    busy = copies("other", "1", "z", 6)
+    served = serve(replace(there, hosts=hosts, copies=(*there.copies, *busy)))
+    assert all(one.answer and not one.answer.granted and not one.answer.warm for one in served.reservations)
+
+
+@given(st.integers(1, 8), st.integers(1, 8), st.integers(0, 3))
+def test_without_those_that_are_named_it_fits_and_with_one_of_them_left_it_does_not(
+    names: int, batch: int, free: int
+) -> None:
+    there = kept_warm(*(f"d{number}" for number in range(names)), free=free)
+    grant = decide(asking(batch), there)
+    assert grant.granted == (batch <= free)
+    assert len(grant.warm) == (batch - free if free < batch <= free + names else 0)
+    if grant.warm:
+        assert decide(asking(batch), there.without_warm(grant.warm)).granted
+        assert not any(
+            decide(asking(batch), there.without_warm([one for one in grant.warm if one != left])).granted
+            for left in grant.warm
+        )

@@ -95,9 +95,9 @@ class CopyActivities:
         """Measure all checks of one tick, then read the copies: one that died meanwhile spoiled what was measured."""
         observation = await self._saved(await self._backend.observe(asked.deployment))
         measurements = await self._meter.measure(asked, self._backend, _ready(observation, asked.new))
-        return MeasureOutput(
-            measurements=measurements, observation=await self._saved(await self._backend.observe(asked.deployment))
-        )
+        observation = await self._saved(await self._backend.observe(asked.deployment))
+        foresight = await self._meter.foresee(asked, measurements, observation)
+        return MeasureOutput(measurements=measurements, observation=observation, foresight=foresight)
 
     async def _spec(self, model: str, version: str) -> ModelVersionSpec:
         known = self._specs.get((model, version))

@@ -7,6 +7,7 @@ from longshore.planning.fence import Fence
 from longshore.planning.observed import Observation
 from longshore.planning.operation import Frozen, OperationOrder, OperationResult, Shares
 from longshore.planning.revisions import DeploymentState
+from longshore.planning.steady import Foresight
 from longshore.planning.words import Event, Phase, Progress
 from longshore.spec.base import Value
 from longshore.spec.deployment import Check
@@ -71,6 +72,8 @@ class MeasureInput(Value):
     """All of the rollout, for whose later windows readings are kept."""
     not_before: datetime
     bake_ended: bool
+    until: datetime | None = None
+    """When the bake ends, as far as anybody knows."""
 
 
 class MeasureOutput(Value):
@@ -78,6 +81,8 @@ class MeasureOutput(Value):
 
     measurements: tuple[Measurement, ...]
     observation: Observation
+    foresight: Foresight | None = None
+    """What later measurements would say; None, as on every real target: nobody knows."""
 
 
 class PublishInput(Value):

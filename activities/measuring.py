@@ -7,7 +7,8 @@ from activities.inputs import MeasureInput
 from longshore.backends import golden
 from longshore.backends.port import Backend
 from longshore.planning.checks import Evidence, Measurement, could_not_measure, measure, measure_golden, pruned
-from longshore.planning.observed import Copy, Sample
+from longshore.planning.observed import Copy, Observation, Sample
+from longshore.planning.steady import Foresight
 from longshore.spec.deployment import Check
 from longshore.store.store import Store
 from longshore.traffic.port import TrafficError, TrafficPlane
@@ -41,6 +42,12 @@ class Meter:
             else:
                 measured.append(measure(check, evidence))
         return tuple(measured)
+
+    async def foresee(
+        self, _asked: MeasureInput, _measured: tuple[Measurement, ...], _observation: Observation
+    ) -> Foresight | None:
+        """What later measurements would say: nobody knows of real traffic."""
+        return None
 
     async def _evidence(self, asked: MeasureInput) -> Evidence | str:
         """What is known of the versions since the batch began; or why their counters could not be read."""

@@ -34,7 +34,9 @@ def central_activities(client: Client, store: Store, traffic: TrafficPlane, cloc
     ]
 
 
-def target_activities(backend: Backend, store: Store, traffic: TrafficPlane, clock: Clock) -> Activities:
+def target_activities(
+    backend: Backend, store: Store, traffic: TrafficPlane, clock: Clock, metering: type[Meter] = Meter
+) -> Activities:
     """Those of a target's queue."""
-    copies = CopyActivities(backend, store, Meter(traffic, store, clock))
+    copies = CopyActivities(backend, store, metering(traffic, store, clock))
     return [copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure]

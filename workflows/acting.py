@@ -141,12 +141,13 @@ class Hands:
             watched=action.watched,
             not_before=action.not_before,
             bake_ended=action.bake_ended,
+            until=action.until,
         )
         summary = (
             f"measure {', '.join(check.name for check in action.checks)}" if action.checks else "read the counters"
         )
         output = await self._beside("measure_checks", asked, MeasureOutput, summary, attempt=ASK)
-        return {"measurements": output.measurements, **_saw(output.observation)}
+        return {"measurements": output.measurements, "foresight": output.foresight, **_saw(output.observation)}
 
     async def _publish(self, action: Publish) -> Given:
         order = self._order

@@ -19,10 +19,12 @@ with workflow.unsafe.imports_passed_through():
         Command,
         Decision,
         Facts,
+        Observe,
         OperationOrder,
         OperationResult,
         State,
     )
+    from longshore.planning.steady import Foresight, Known, ahead, still
     from longshore.planning.words import Phase, Progress
     from workflows import details
     from workflows.acting import Hands, trouble_of
@@ -57,6 +59,7 @@ class Operation(Generic[S]):
         self._hands = Hands(order)
         seen = carried.get("observation")
         self._kept = Observation.model_validate(seen) if seen else None
+        self._foresight: Foresight | None = None
         self._given: dict[str, Any] = {}
         self._said: tuple[Phase, str | None, str | None] | None = None
         self._progress: Progress | None = None
@@ -95,6 +98,21 @@ class Operation(Generic[S]):
         return None
 
     async def _wait(self, decision: Decision) -> None:
+        """Until there is something to do, or a command comes."""
+        if self._kept is None or self._kept.steady_until is None:
+            await self._sleep(decision)
+            return
+        known = Known(observation=self._kept, foresight=self._foresight)
+        last = ahead(self._advance, decision, known)
+        await self._sleep(last)
+        if last.wait_until is not None and workflow.now() < last.wait_until:
+            last = still(self._advance, decision, known, workflow.now()) or decision
+        self._state = self._state_type.model_validate(last.state)
+
+    def _advance(self, state: dict[str, Any], facts: Facts) -> Decision:
+        return self._planner.advance(self._order, self._state_type.model_validate(state), facts)
+
+    async def _sleep(self, decision: Decision) -> None:
         """Until the instant, or a command. The instant is absolute: what came before it does not move it."""
         left = None if decision.wait_until is None else decision.wait_until - workflow.now()
         if left is not None and left <= timedelta(0):
@@ -184,8 +202,11 @@ class Operation(Generic[S]):
     async def _carry_out(self, actions: tuple[Action, ...]) -> dict[str, Any]:
         given: dict[str, Any] = {"answered": True}
         for action in actions:
+            if not isinstance(action, Observe):
+                self._foresight = None  # of the world before this
             try:
                 given |= await self._finish(self._hands.act(action))
             except ActivityError as error:
                 return {"trouble": trouble_of(action, error)}
+            self._foresight = given.pop("foresight", self._foresight)
         return given

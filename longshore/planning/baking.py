@@ -115,7 +115,12 @@ def _measured(turn: RolloutTurn, bake: Bake, asked: tuple[Check, ...], *, over: 
         while due[check.name] <= turn.now:
             due[check.name] += timedelta(seconds=check.interval)
     measure = Measure(
-        checks=asked, watched=checks(turn), batch=turn.state.batch, not_before=bake.since, bake_ended=over
+        checks=asked,
+        watched=checks(turn),
+        batch=turn.state.batch,
+        not_before=bake.since,
+        bake_ended=over,
+        until=None if turn.state.pause else bake.ends,
     )
     return bake.model_copy(update={"due": due, "last_call": over}), measure
 

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from longshore.planning import windows
 from longshore.planning.observed import Sample
-from longshore.planning.windows import Window, WindowError, count_at, percentile, readings, spans
+from longshore.planning.windows import Window, WindowError, count_at, each_span, percentile, readings, spans
 from longshore.planning.words import CheckProgress
 from longshore.spec.base import Value
 from longshore.spec.deployment import Check
@@ -271,10 +271,12 @@ def _metric(check: Check) -> _Metric:
 def _chosen(check: Check, evidence: Evidence, samples: Callable[[Window], int]) -> tuple[Window, Window | None] | str:
     """The windows to compare, old's None without a comparison; or what there is too little of, for a person."""
     enough = check.min_samples
-    candidates = spans(readings(evidence.new, evidence.not_before), check.interval)
-    new = next((window for window in candidates if samples(window) >= enough), None)
-    if new is None:
-        seen = max((samples(window) for window in candidates), default=0)
+    taken, seen = readings(evidence.new, evidence.not_before), 0
+    for new in each_span(taken, check.interval):
+        if samples(new) >= enough:
+            break
+        seen = max(seen, samples(new))
+    else:
         return f"{seen} of {enough} requests so far"
     if check.compare is None:
         return new, None
@@ -283,7 +285,7 @@ def _chosen(check: Check, evidence: Evidence, samples: Callable[[Window], int]) 
         for window in spans(readings(evidence.old, evidence.not_before), check.interval)
         if samples(window) >= enough
     }
-    for window in candidates:
+    for window in each_span(taken, check.interval):
         if samples(window) >= enough and (window.start, window.end) in same_time:
             return window, same_time[window.start, window.end]
     earlier = next((w for w in _earlier(evidence, check.interval) if samples(w) >= enough), None)
@@ -293,7 +295,7 @@ def _chosen(check: Check, evidence: Evidence, samples: Callable[[Window], int]) 
 def _unread(check: Check, evidence: Evidence) -> bool:
     """Whether there was time for a window, but nobody to read one: its worker was away. That is no lack of requests."""
     long_enough = (evidence.now - evidence.not_before).total_seconds() >= check.interval
-    return long_enough and not spans(readings(evidence.new, evidence.not_before), check.interval)
+    return long_enough and not any(each_span(readings(evidence.new, evidence.not_before), check.interval))
 
 
 def _earlier(evidence: Evidence, interval: float) -> list[Window]:

@@ -64,6 +64,8 @@ class Observation(Value):
     copies: tuple[Copy, ...]
     deployment: str | None = None
     """The deployment the reading is limited to; None when it is of the whole target."""
+    steady_until: datetime | None = None
+    """Before then nothing of it changes but by our own doing. None, as on every real target: nobody knows."""
 
 
 class Sample(Value):

@@ -168,6 +168,8 @@ class Measure(Value):
     batch: int
     not_before: datetime
     bake_ended: bool
+    until: datetime | None = None
+    """When the bake ends, as far as that is known: checks are not asked again afterwards."""
 
 
 Action = Annotated[

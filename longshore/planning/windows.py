@@ -1,7 +1,7 @@
 """Windows: what happened between two readings of the traffic plane's cumulative counters (DESIGN, rule 14)."""
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -95,6 +95,8 @@ def unbroken(taken: Sequence[Reading]) -> list[Reading]:
 def between(start: Reading, end: Reading) -> Window:
     """The difference of two readings: taken gateway by gateway, then summed."""
     windows = [_difference(start.samples[gateway], sample) for gateway, sample in sorted(end.samples.items())]
+    if len(windows) == 1:
+        return windows[0]
     return Window(
         start=start.at,
         end=end.at,
@@ -110,12 +112,15 @@ def spans(taken: Sequence[Reading], interval: float) -> list[Window]:
     Raises:
         WindowError: see `unbroken`.
     """
+    return list(each_span(taken, interval))
+
+
+def each_span(taken: Sequence[Reading], interval: float) -> Iterator[Window]:
+    """`spans`, one by one: mostly the first is enough."""
     whole = unbroken(taken)
-    return [
-        between(start, whole[-1])
-        for start in reversed(whole[:-1])
-        if (whole[-1].at - start.at).total_seconds() >= interval * (1 - JITTER)
-    ]
+    for start in reversed(whole[:-1]):
+        if (whole[-1].at - start.at).total_seconds() >= interval * (1 - JITTER):
+            yield between(start, whole[-1])
 
 
 def percentile(latency: Histogram, quantile: float) -> float:

@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from fractions import Fraction
+from functools import cache
 
 from longshore.planning.fence import Fence, FenceRefusedError
 from longshore.planning.observed import Sample
@@ -15,6 +16,8 @@ Clock = Callable[[], datetime]
 Latency = tuple[float, float]
 """p50 and p99 in milliseconds."""
 
+MICROSECOND = timedelta(microseconds=1)
+DOWN = "the simulated metrics are down"
 DEFAULT_LATENCY: Latency = (20.0, 50.0)
 SLOWEST = 1.1
 """The slowest request takes so many times p99."""
@@ -22,7 +25,7 @@ BEFORE = 0.99
 """A bucket this much below a quantile keeps what is read of it within a hundredth."""
 
 
-@dataclass
+@dataclass(frozen=True)
 class Counted:
     """Cumulative requests of one version, exactly; counters show their floor."""
 
@@ -33,6 +36,37 @@ class Counted:
     """Requests to a version that had no ready copy."""
     answered: dict[Latency, Fraction] = field(default_factory=dict)
     """Requests that reached a copy, by how long they took."""
+
+
+@dataclass(frozen=True)
+class _Law:
+    """How the counters of one version grow."""
+
+    counted: Counted
+    rate: Fraction
+    """Requests a second."""
+    error_rate: Fraction
+    latency: Latency
+    reachable: bool
+
+    def after(self, seconds: Fraction) -> Counted:
+        """What it will have got so many seconds later."""
+        counted, requests = self.counted, self.rate * seconds
+        if not requests:
+            return counted
+        if not self.reachable:
+            return replace(
+                counted,
+                requests=counted.requests + requests,
+                errors=counted.errors + requests,
+                unroutable=counted.unroutable + requests,
+            )
+        return replace(
+            counted,
+            requests=counted.requests + requests,
+            errors=counted.errors + requests * self.error_rate,
+            answered=counted.answered | {self.latency: counted.answered.get(self.latency, Fraction(0)) + requests},
+        )
 
 
 @dataclass
@@ -100,56 +134,73 @@ class SimulatedTraffic:
     async def sample(self, deployment: str, versions: tuple[str, ...]) -> list[Sample]:
         """See `TrafficPlane`."""
         if self.down:
-            raise TrafficError("the simulated metrics are down")
+            raise TrafficError(DOWN)
         self.count()
-        return [self._sample(deployment, version) for version in versions]
+        now = self.clock()
+        return [_sample(version, now, self.counted.get((deployment, version), Counted())) for version in versions]
+
+    async def ahead(
+        self, deployment: str, versions: tuple[str, ...], instants: tuple[datetime, ...]
+    ) -> list[list[Sample]]:
+        """What `sample` would read at these later instants if nothing changed until then.
+
+        Raises:
+            TrafficError: the counters cannot be read, now or then.
+        """
+        if self.down:
+            raise TrafficError(DOWN)
+        self.count()
+        now = self.clock()
+        laws = [(version, self._law(deployment, version)) for version in versions]
+        return [
+            [_sample(version, instant, law.after(_seconds(instant - now))) for version, law in laws]
+            for instant in instants
+        ]
 
     def count(self, now: datetime | None = None) -> None:
         """Count the requests up to now, or to an instant, under what held since the last count."""
         now = now or self.clock()
         since, self._counted_to = self._counted_to or now, max(now, self._counted_to or now)
-        span = self._counted_to - since
-        seconds = Fraction(span.days * 86_400 + span.seconds) + Fraction(span.microseconds, 1_000_000)
+        seconds = _seconds(self._counted_to - since)
         if not seconds:
             return
         for deployment, route in self.routes.items():
-            reached = None if self.reached is None else self.reached(deployment)
-            for version, weight in route.weights.items():
-                requests = _exactly(self.rates.get(deployment, 0.0)) * weight / 100 * seconds
-                self._add(deployment, version, requests, reachable=reached is None or version in reached)
+            for version in route.weights:
+                self.counted[deployment, version] = self._law(deployment, version).after(seconds)
 
-    def _add(self, deployment: str, version: str, requests: Fraction, *, reachable: bool) -> None:
-        counted = self.counted.setdefault((deployment, version), Counted())
-        counted.requests += requests
-        if reachable:
-            latency = self._latency(version)
-            counted.errors += requests * _exactly(self.error_rates.get(version, 0.0))
-            counted.answered[latency] = counted.answered.get(latency, Fraction(0)) + requests
-        else:
-            counted.errors += requests
-            counted.unroutable += requests
+    def _law(self, deployment: str, version: str) -> "_Law":
+        """How the counters of a version grow from the last count on, under what holds now."""
+        route = self.routes.get(deployment)
+        weight = route.weights.get(version, 0) if route else 0
+        return _Law(
+            counted=self.counted.get((deployment, version), Counted()),
+            rate=_exactly(self.rates.get(deployment, 0.0)) * weight / 100,
+            error_rate=_exactly(self.error_rates.get(version, 0.0)),
+            latency=self._latency(version),
+            reachable=self.reached is None or version in self.reached(deployment),
+        )
 
     def _latency(self, version: str) -> Latency:
         latency = self.latencies.get(version, DEFAULT_LATENCY)
         return latency if isinstance(latency, tuple) else (latency, latency)
-
-    def _sample(self, deployment: str, version: str) -> Sample:
-        counted = self.counted.get((deployment, version), Counted())
-        return Sample(
-            gateway="simulated",
-            version=version,
-            at=self.clock(),
-            epoch="1",
-            requests=math.floor(counted.requests),
-            errors=math.floor(counted.errors),
-            latency=histogram(counted.answered.items()),
-        )
 
     def _check(self, deployment: str, fence: Fence) -> None:
         highest = self._fences.get(deployment)
         if highest is not None and fence < highest:
             raise FenceRefusedError(f"{deployment}: step {fence} is older than {highest}")
         self._fences[deployment] = fence
+
+
+def _sample(version: str, at: datetime, counted: Counted) -> Sample:
+    return Sample(
+        gateway="simulated",
+        version=version,
+        at=at,
+        epoch="1",
+        requests=math.floor(counted.requests),
+        errors=math.floor(counted.errors),
+        latency=histogram(counted.answered.items()),
+    )
 
 
 def histogram(answered: Iterable[tuple[Latency, Fraction]]) -> tuple[tuple[float, int], ...]:
@@ -162,6 +213,7 @@ def histogram(answered: Iterable[tuple[Latency, Fraction]]) -> tuple[tuple[float
     return tuple((bound, sum(_up_to(bound, *one) for one in known)) for bound in bounds)
 
 
+@cache
 def _quantiles(latency: Latency) -> tuple[tuple[float, Fraction], ...]:
     """(bound, share of the requests up to it), ascending."""
     p50, p99 = latency
@@ -173,6 +225,10 @@ def _quantiles(latency: Latency) -> tuple[tuple[float, Fraction], ...]:
 def _up_to(bound: float, quantiles: tuple[tuple[float, Fraction], ...], requests: Fraction) -> int:
     share = max((share for at, share in quantiles if at <= bound), default=Fraction(0))
     return math.ceil(requests * share) if share < 1 else math.floor(requests)
+
+
+def _seconds(span: timedelta) -> Fraction:
+    return Fraction(span // MICROSECOND, 1_000_000)
 
 
 def _exactly(number: float) -> Fraction:

@@ -26,6 +26,7 @@ from longshore.store.store import Store
 from longshore.traffic.port import RouteStatus
 from worker.plugin import WORKFLOWS
 from worker.rehearsal.clock import Clock, rehearsal_plugin, seconds_of
+from worker.rehearsal.foresight import ForeseeingMeter
 from worker.rehearsal.link import Link, Question
 from worker.rehearsal.server import connect
 from worker.wiring import central_activities, target_activities
@@ -116,6 +117,13 @@ class FarTraffic:
         samples: list[Sample] = await self._world.ask("traffic", "sample", deployment, versions)
         return samples
 
+    async def ahead(
+        self, deployment: str, versions: tuple[str, ...], instants: tuple[datetime, ...]
+    ) -> list[list[Sample]]:
+        """See `SimulatedTraffic`."""
+        future: list[list[Sample]] = await self._world.ask("traffic", "ahead", deployment, versions, instants)
+        return future
+
 
 class ToldStore(Store):
     """A store that tells the world what operations and deployments said, once it is written."""
@@ -179,7 +187,7 @@ def _target_worker(client: Client, store: Store, traffic: FarTraffic, world: Wor
     return Worker(
         client,
         task_queue=target_queue(TARGET),
-        activities=target_activities(FarBackend(world), store, traffic, clock.now),
+        activities=target_activities(FarBackend(world), store, traffic, clock.now, ForeseeingMeter),
     )
 
 

@@ -116,6 +116,7 @@ class Engine:
             for event, part in _spread(list(together)):
                 await self._pass_to(second, part)
                 await self._do(event)
+                self._world.upcoming.popleft()
         last = int(ordered[-1].at) if ordered else 0
         while self._returns is not None or not self._asking.answered:
             last = min(max(last + 1, self._returns or 0), until)

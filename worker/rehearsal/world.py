@@ -1,6 +1,7 @@
 """The world of a rehearsal: one simulated fleet, its traffic, and what an observer would see and tell of it."""
 
 import asyncio
+from collections import deque
 from datetime import datetime
 from typing import Any
 
@@ -34,7 +35,10 @@ class World:
     def __init__(self, spec: RehearsalSpec, store: Store) -> None:
         self.second = 0
         self.behaviours = dict(spec.versions)
-        self.fleet = SimulatedFleet(TARGET, spec.hosts, self.now)
+        self.upcoming = deque(sorted(int(event.at) for event in spec.timeline))
+        """Seconds of what is left of the timeline."""
+        self._until = int(spec.until)
+        self.fleet = SimulatedFleet(TARGET, spec.hosts, self.now, undisturbed_until=self._undisturbed_until)
         self.traffic = SimulatedTraffic(
             self.now,
             rates={name: traffic.requests_per_second for name, traffic in spec.traffic.items()},
@@ -55,6 +59,10 @@ class World:
     def now(self) -> datetime:
         """The present instant."""
         return simulated(self.second)
+
+    def _undisturbed_until(self) -> datetime:
+        """Before which instant the timeline does nothing."""
+        return simulated(self.upcoming[0] if self.upcoming else self._until)
 
     # -- what the workers ask --------------------------------------------------------------------------------------
 

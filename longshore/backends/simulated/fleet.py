@@ -87,6 +87,8 @@ class SimulatedFleet:
     """Hosts that are down."""
     most_accelerators: int = 0
     """The most accelerators that copies ever held together."""
+    undisturbed_until: Clock | None = None
+    """Before which instant nothing is done to the fleet from outside; None: nobody knows."""
     calls: int = 0
     refused_every: int = 0
     sequence: int = 0
@@ -125,8 +127,8 @@ class SimulatedFleet:
         self._fill()
 
     def throttle(self, every: int) -> None:
-        """Refuse every nth call; 0 refuses none any more."""
-        self.refused_every = every
+        """Refuse every nth call, counted from now on; 0 refuses none any more."""
+        self.refused_every, self.calls = every, 0
 
     def called(self) -> None:
         """Count a call.
@@ -157,16 +159,35 @@ class SimulatedFleet:
             return CopyState.UNREADY if copy.lost else CopyState.STARTING
         return CopyState.READY
 
-    def next_change(self) -> datetime | None:
-        """When the next copy that starts will be ready; None when none will be."""
+    def next_change(self, deployment: str | None = None) -> datetime | None:
+        """When the next copy that starts, of this deployment or of any, will be ready; None when none will be."""
         return min(
             (
                 self._due(copy)
                 for copy in self.copies
-                if self.state_of(copy) in {CopyState.STARTING, CopyState.UNREADY}
+                if deployment in {None, copy.level.deployment}
+                and self.state_of(copy) in {CopyState.STARTING, CopyState.UNREADY}
                 and not self.behaviour(copy.level.version).never_ready
             ),
             default=None,
+        )
+
+    def steady_until(self, deployment: str | None) -> datetime | None:
+        """Before which instant a reading stays true, but for levels asked meanwhile; None: nobody knows.
+
+        Copies that found no room may start whenever another deployment gives up its own; and when calls are refused
+        by their count, every call counts.
+        """
+        if self.undisturbed_until is None or self.refused_every or self._lacking(deployment):
+            return None
+        change, undisturbed = self.next_change(deployment), self.undisturbed_until()
+        return undisturbed if change is None else min(change, undisturbed)
+
+    def _lacking(self, deployment: str | None) -> bool:
+        """Whether a level is not reached."""
+        have = Counter(copy.subject for copy in self.copies if not copy.draining)
+        return any(
+            have[subject] < level.copies for subject, level in self.levels.items() if deployment in {None, subject[0]}
         )
 
     def ready(self, deployment: str) -> Counter[str]:
@@ -196,7 +217,13 @@ class SimulatedFleet:
         )
         copies = tuple(self._seen(copy) for copy in self.copies if deployment in {None, copy.level.deployment})
         return Observation(
-            target=self.name, sequence=self.sequence, at=self.clock(), hosts=hosts, copies=copies, deployment=deployment
+            target=self.name,
+            sequence=self.sequence,
+            at=self.clock(),
+            hosts=hosts,
+            copies=copies,
+            deployment=deployment,
+            steady_until=self.steady_until(deployment),
         )
 
     # -- levels ----------------------------------------------------------------------------------------------------

@@ -116,3 +116,49 @@ def test_the_histogram_reads_as_its_p50_and_p99(p50: float, times: float, reques
 
     assert 0.98 * p50 <= percentile(read, 0.5) <= p50 * 1.000001
     assert 0.98 * p99 <= percentile(read, 0.99) <= p99 * 1.000001
+
+
+def test_a_reading_stays_true_until_a_copy_is_ready_or_something_is_done_to_the_fleet(now: Now) -> None:
+    fleet = fleet_of(now, 2)
+    fleet.undisturbed_until = lambda: START + timedelta(seconds=60)
+    fleet.bring(level(2))
+
+    starting = fleet.observe("d").steady_until
+    now.pass_(10)
+    ready = fleet.observe("d").steady_until
+
+    assert (starting, ready) == (START + timedelta(seconds=10), START + timedelta(seconds=60))
+
+
+@pytest.mark.parametrize(
+    ("copies", "refused_every", "told"),
+    [(1, 3, True), (2, 0, True), (1, 0, False)],
+    ids=["calls are refused by their count", "a copy waits for room", "nobody knows what will be done"],
+)
+def test_what_may_change_at_any_time_is_not_called_steady(
+    now: Now,
+    copies: int,
+    refused_every: int,
+    told: bool,  # noqa: FBT001
+) -> None:
+    fleet = fleet_of(now, 1, startup=0)
+    fleet.undisturbed_until = (lambda: START + timedelta(seconds=60)) if told else None
+    fleet.throttle(refused_every)
+    fleet.bring(level(copies))
+
+    assert fleet.observe("d").steady_until is None
+
+
+async def test_readings_told_beforehand_are_those_that_are_read_then(now: Now) -> None:
+    traffic = SimulatedTraffic(now, rates={"d": 7.3}, error_rates={"2": 0.13}, latencies={"2": (10.0, 30.0)})
+    await traffic.publish(Route(deployment="d", model="m", weights={"1": 70, "2": 30}), Fence(operation=1, step=1))
+    now.pass_(5)
+    instants = tuple(START + timedelta(seconds=second) for second in (6, 11, 31))
+
+    told = await traffic.ahead("d", ("1", "2"), instants)
+
+    read = []
+    for instant in instants:
+        now.at = instant
+        read.append(await traffic.sample("d", ("1", "2")))
+    assert told == read

@@ -72,8 +72,8 @@ async def test_what_is_applied_is_shown_refused_and_answered_alike(
 
         assert (await client.get("/readyz")).json() == {"ready": True, "checks": {"store": "ok", "temporal": "ok"}}
 
-        for verb, body in (("scale", {"copies": 5}), ("undo", {})):
-            answer = await client.post(f"/v1/deployments/digits/{verb}", json=body)
+        for verb in ("retry", "undo"):
+            answer = await client.post(f"/v1/deployments/digits/{verb}", json={})
             problem(answer, 409, "OperationUnderWay")
         events = (await client.get("/v1/deployments/digits/events")).json()["items"]
-        assert [event["verb"] for event in events if event["type"] == "Refused"] == ["scale", "undo"]
+        assert [event["verb"] for event in events if event["type"] == "Refused"] == ["retry", "undo"]

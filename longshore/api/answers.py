@@ -9,12 +9,12 @@ from pydantic.alias_generators import to_camel
 
 from longshore.planning.health import Drift, Health
 from longshore.planning.observed import Copy, ObservedHost
-from longshore.planning.words import EventType, Phase, Progress
+from longshore.planning.words import EventType, OperationKind, Phase, Progress
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.freeze import FreezeSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import TargetSpec
-from longshore.store.records import ApiKey, LedgerEntry, OperationRow, RevisionRow, StoredEvent
+from longshore.store.records import ApiKey, OperationRow, RevisionRow, StoredEvent
 
 CAMEL = ConfigDict(
     alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True, frozen=True
@@ -150,10 +150,39 @@ class RevisionAnswer(RevisionRow):
     model_config = CAMEL
 
 
-class LedgerAnswer(LedgerEntry):
-    """Who held which share of the traffic, from when to when."""
+class CheckEvidence(Body):
+    """What a check measured; values as in its manifest: a share, or milliseconds."""
 
-    model_config = CAMEL
+    at: datetime
+    check: str
+    outcome: Literal["passed", "failed", "inconclusive", "error"]
+    enforced: bool
+    batch: int | None
+    value: float | None
+    baseline: float | None
+    samples: int
+    window_start: datetime | None
+    window_end: datetime | None
+    message: str
+
+
+class LedgerAnswer(Body):
+    """Who had which share of the traffic until the next change, who asked for it, and on what proof."""
+
+    deployment: str
+    model: str
+    since: datetime
+    until: datetime | None = Field(description="When the next span begins; null: it lasts.")
+    shares: dict[str, int] = Field(description="Version → share in percent; empty: nobody served.")
+    operation: str | None = Field(description="Id of the operation that made it so.")
+    kind: OperationKind | None = Field(description="What it was.")
+    revision: int | None = Field(description="The revision that the operation was to bring.")
+    actor: str | None = Field(description="Who asked for the operation.")
+    cause: str
+    checks_before: tuple[CheckEvidence, ...] = Field(
+        description="What the operation's checks measured in the span before: what let it go on, or turned it round."
+    )
+    checks: tuple[CheckEvidence, ...] = Field(description="What the operation's checks measured in this span.")
 
 
 class DeploymentDetail(Body):

@@ -45,7 +45,7 @@ def instant(field: str) -> Callable[[Object], str]:
 
 
 def when(at: str) -> str:
-    """`2026-01-02T03:04:05.678Z` → `2026-01-02 03:04:05Z`."""
+    """`2026-01-02T03:04:05.678Z` → `2026-01-02 03:04:05Z`, of an instant in UTC."""
     return f"{at[:10]} {at[11:19]}Z"
 
 

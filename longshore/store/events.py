@@ -40,6 +40,19 @@ class Events:
         async with self._database.transaction() as connection:
             return [StoredEvent.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
 
+    async def of_operations(
+        self, deployment: str, operations: Collection[str], types: Collection[EventType]
+    ) -> Sequence[StoredEvent]:
+        """All events of these types that some operations of a deployment wrote, in their order."""
+        query = (
+            select(events)
+            .where(events.c.deployment == deployment, events.c.operation.in_(operations))
+            .where(events.c.type.in_([str(one) for one in types]))
+            .order_by(events.c.sequence)
+        )
+        async with self._database.transaction() as connection:
+            return [StoredEvent.model_validate(dict(row)) for row in (await connection.execute(query)).mappings()]
+
     async def newest(self) -> int:
         """The sequence of the newest event; 0 before the first."""
         async with self._database.transaction() as connection:

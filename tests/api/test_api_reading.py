@@ -131,16 +131,6 @@ async def test_an_unused_target_is_deleted_once(client: httpx.AsyncClient, store
     assert (await client.delete("/v1/targets/spare")).json()["changed"] is False
 
 
-async def test_the_ledger_answers_for_an_instant(client: httpx.AsyncClient, seed: Seed) -> None:
-    await seed()
-    (entry,) = (await client.get("/v1/deployments/digits/ledger")).json()["items"]
-    assert (entry["version"], entry["share"], entry["until"]) == ("1", 100, None)
-    before = await client.get("/v1/deployments/digits/ledger", params={"at": "2026-05-04T11:59:59Z"})
-    assert before.json()["items"] == []
-    naive = await client.get("/v1/deployments/digits/ledger", params={"at": "2026-05-04T11:59:59"})
-    problem(naive, 422, "InvalidRequest")
-
-
 async def test_traffic_says_where_requests_go(client: httpx.AsyncClient, seed: Seed) -> None:
     await seed()
     traffic = (await client.get("/v1/deployments/digits/traffic")).json()

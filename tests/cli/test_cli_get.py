@@ -12,6 +12,7 @@ from harbour import Cli, Harbour, Refusal, deployment, operation, started
 from longshore.cli.app import run_typer
 from longshore.cli.exits import guarded
 from longshore.cli.getting import parse
+from longshore.cli.kinds import KINDS
 from longshore.cli.main import run
 from longshore.spec.parsing import parse as parse_yaml
 
@@ -196,7 +197,7 @@ def test_names_are_kept_within_their_segment_of_the_path(cli: Cli, harbour: Harb
         (
             ("pods",),
             2,
-            "unknown kind 'pods': use one of deployments, targets, freezes, models, versions, revisions, copies, operations",
+            f"unknown kind 'pods': use one of {', '.join(kind.plural for kind in KINDS)}",
         ),
         (("deployments", "-o", "xml"), 2, "longshore get: invalid value for '--output' / '-o': 'xml' is not one of"),
         ((), 2, "longshore get: missing argument 'KIND': see longshore get --help"),

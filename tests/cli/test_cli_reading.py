@@ -1,6 +1,8 @@
 """describe, events, ledger, logs, traffic, rollout status and history, open: reading beyond `get`."""
 
 import json
+import re
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,39 @@ COPY = {
     "restarts": 0,
     "reason": None,
     "message": None,
+}
+
+
+CHECK = {
+    "at": "2026-01-02T03:05:05Z",
+    "check": "errors",
+    "outcome": "passed",
+    "enforced": True,
+    "batch": 1,
+    "value": 0.00123,
+    "baseline": None,
+    "samples": 812,
+    "windowStart": "2026-01-02T03:04:35Z",
+    "windowEnd": "2026-01-02T03:05:05Z",
+    "message": "error rate 0.00123",
+}
+SPAN: dict[str, Any] = {
+    "deployment": "digits",
+    "model": "digits",
+    "since": "2026-01-02T03:04:05Z",
+    "until": None,
+    "shares": {"1": 75, "2": 25},
+    "operation": "digits/rollout-2",
+    "kind": "rollout",
+    "revision": 2,
+    "actor": "ada",
+    "cause": "25% to version 2",
+    "checksBefore": [],
+    "checks": [
+        CHECK,
+        {**CHECK, "check": "slow", "outcome": "failed", "enforced": False, "value": 48.25, "baseline": 40.0}
+        | {"message": "slower"},
+    ],
 }
 
 
@@ -101,20 +136,63 @@ def test_following_events_writes_each_as_it_comes(harbour: Harbour) -> None:
         assert json.loads(process.stdout.readline())["type"] == "BatchDone"
 
 
-def test_the_ledger_answers_for_an_instant(cli: Cli, harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
-    entry = {"deployment": "digits", "model": "digits", "version": "1", "share": 100, "until": None}
-    harbour.listed(f"{PATH}/ledger", {**entry, "since": "2026-01-02T03:04:05Z", "operation": "o", "cause": "batch 1"})
+def test_the_ledger_answers_for_an_instant(cli: Cli, harbour: Harbour) -> None:
+    harbour.listed(f"{PATH}/ledger", SPAN)
 
-    ran = cli("ledger", "digits", "--at", "2026-01-02T12:00:00Z")
+    ran = cli("ledger", "digits", "--at", "2026-01-02T13:00:00+01:00")
 
     assert ran.code == 0
-    assert "100%" in ran.out
-    assert harbour.asked[0].query["at"] == ["2026-01-02T12:00:00+00:00"]
-    assert cli("ledger", "digits", "--at", "noon") == (
-        2,
-        "",
-        "'noon' is not an instant: write 2026-01-31T12:00:00Z\n",
-    )
+    assert [line.split() for line in ran.out.splitlines() if line] == [
+        ["At:", "2026-01-02", "12:00:00Z"],
+        ["Served:", "1", "75%,", "2", "25%"],
+        ["Model:", "digits"],
+        ["Since:", "2026-01-02", "03:04:05Z"],
+        ["Until:", "now"],
+        ["Asked", "by:", "ada"],
+        ["Operation:", "digits/rollout-2", "(rollout", "to", "revision", "2)"],
+        ["Cause:", "25%", "to", "version", "2"],
+        ["Checks", "meanwhile"],
+        ["MEASURED", "CHECK", "OUTCOME", "VALUE", "BASELINE", "REQUESTS", "MESSAGE"],
+        ["2026-01-02", "03:05:05Z", "errors", "passed", "0.00123", "-", "812", "error", "rate", "0.00123"],
+        ["2026-01-02", "03:05:05Z", "slow", "failed", "(observed)", "48.25", "40", "812", "slower"],
+    ]
+    assert harbour.asked[0].query["at"] == ["2026-01-02T13:00:00+01:00"]
+    assert json.loads(cli("ledger", "digits", "--at", "2026-01-02T12:00:00Z", "-o", "json").out) == SPAN
+
+
+def test_the_ledger_lists_spans_in_a_line_each(cli: Cli, harbour: Harbour) -> None:
+    nobody = {**SPAN, "shares": {}, "checks": [], "since": "2026-01-03T00:00:00Z", "cause": "nobody serves"}
+    harbour.listed(f"{PATH}/ledger", {**SPAN, "until": "2026-01-03T00:00:00Z"}, nobody)
+
+    assert [re.split(r" {3,}", line) for line in cli("ledger", "digits").out.splitlines()] == [
+        ["SINCE", "UNTIL", "SHARES", "OPERATION", "BY", "CHECKS", "CAUSE"],
+        [
+            "2026-01-02 03:04:05Z",
+            "2026-01-03 00:00:00Z",
+            "1 75%, 2 25%",
+            "digits/rollout-2",
+            "ada",
+            "errors 0.00123, slow 48.25 failed",
+            "25% to version 2",
+        ],
+        ["2026-01-03 00:00:00Z", "-", "nobody", "digits/rollout-2", "ada", "-", "nobody serves"],
+    ]
+
+
+def test_the_ledger_takes_how_long_ago(cli: Cli, harbour: Harbour) -> None:
+    harbour.listed(f"{PATH}/ledger", SPAN)
+    before = datetime.now(UTC)
+
+    assert cli("ledger", "digits", "--at", "-2h").code == 0
+
+    asked = datetime.fromisoformat(harbour.asked[0].query["at"][0])
+    assert before - timedelta(hours=2) <= asked <= datetime.now(UTC) - timedelta(hours=2)
+
+
+@pytest.mark.parametrize("at", ["noon", "-", "-soon", "2h"])
+def test_what_is_no_instant_is_said(cli: Cli, at: str) -> None:
+    said = f"{at!r} is not an instant: write 2026-01-31T12:00:00Z, or -2h\n"
+    assert cli("ledger", "digits", "--at", at) == (2, "", said)
 
 
 def test_logs_name_the_copy_unless_it_was_named(cli: Cli, harbour: Harbour) -> None:

@@ -184,20 +184,12 @@ class Stack:
         eventually(back, f"{part} is back")
 
     def then_ledger_is_whole(self, name: str) -> list[dict[str, int]]:
-        """Check that at each instant since the first the shares add up to 100; gives them, one after the other."""
-        entries = self.read("ledger", name)["items"]
-        ended = {entry["until"] for entry in entries}
-        instants = sorted({entry["since"] for entry in entries})
-        assert ended - {None} <= set(instants), "a share ended where none began"
-        story = []
-        for instant in instants:
-            begun = [one for one in entries if one["since"] <= instant]
-            held = [one for one in begun if one["until"] is None or instant < one["until"]]
-            shares = {entry["version"]: entry["share"] for entry in held}
-            assert len(shares) == len(held), f"a version is there twice at {instant}: {held}"
-            assert sum(shares.values()) == 100, f"at {instant}: {held}"
-            story.append(shares)
-        return story
+        """Check that each span begins where the one before ends and adds up to 100; gives their shares in order."""
+        spans = self.read("ledger", name)["items"]
+        assert [span["until"] for span in spans] == [*(span["since"] for span in spans[1:]), None]
+        for span in spans:
+            assert sum(span["shares"].values()) == 100, span
+        return [span["shares"] for span in spans]
 
     def _apply(self, document: dict[str, Any]) -> None:
         self.run("apply", "-f", "-", stdin=json.dumps({"apiVersion": "longshore/v1", **document}))

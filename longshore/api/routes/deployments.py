@@ -24,6 +24,7 @@ from longshore.api.logs import LogLine, read_logs
 from longshore.api.problems import ProblemError, bad_request, not_found
 from longshore.api.requests import Part, page_of
 from longshore.api.routes.events import After, event_page
+from longshore.api.serving import span_at, spans_of, with_proof
 from longshore.api.viewing import deployment_answer, operation_answer
 from longshore.planning.observed import Copy, CopyState
 from longshore.planning.words import Phase
@@ -129,17 +130,15 @@ async def get_ledger(
     _: Reader,
     deployment: Name,
     part: Part,
-    at: Annotated[AwareDatetime | None, Query(description="Only who served at this instant (ISO 8601).")] = None,
+    at: Annotated[AwareDatetime | None, Query(description="Only the span of this instant (ISO 8601).")] = None,
 ) -> Page[LedgerAnswer]:
-    """Which version held which share of the traffic, from when to when, oldest first."""
+    """Which versions had which shares of the traffic, in spans without gaps from the first on, and on what proof."""
     await view_of(deps, deployment)
-    entries = enumerate(await deps.store.ledger.list(deployment, at))
-    return page_of(
-        entries,
-        lambda entry: f"{entry[0]:09}",
-        lambda entry: LedgerAnswer.model_validate(entry[1].model_dump()),
-        part,
-    )
+    spans = spans_of(await deps.store.ledger.list(deployment))
+    if at is not None:
+        spans = [span_at(deployment, spans, at, deps.now())]
+    page = page_of(enumerate(spans), lambda item: f"{item[0]:09}", lambda item: item[1], part)
+    return Page(items=await with_proof(deps.store, deployment, page.items), next=page.next)
 
 
 @router.get("/{deployment}/copies")

@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import typer
@@ -11,23 +11,12 @@ import typer
 from longshore.cli.exits import REACHED, USAGE, Stop
 from longshore.cli.getting import GetRequest
 from longshore.cli.getting import get as do_get
-from longshore.cli.kinds import KINDS, instant, kind_of, plain
+from longshore.cli.kinds import KINDS, kind_of, plain
 from longshore.cli.lines import event_line
 from longshore.cli.options import Deployment, Output
 from longshore.cli.output import Column, View, document, show
 from longshore.client import PAGE, Client, segment
 
-LEDGER = View(
-    columns=(
-        Column("VERSION", plain("version")),
-        Column("SHARE", lambda item: f"{item['share']}%"),
-        Column("SINCE", instant("since")),
-        Column("UNTIL", instant("until")),
-        Column("OPERATION", plain("operation")),
-        Column("CAUSE", plain("cause")),
-    ),
-    name=lambda item: f"version/{item['model']}/{item['version']}",
-)
 TRAFFIC = View(
     columns=(
         Column("VERSION", plain("version")),
@@ -118,13 +107,25 @@ def events(
 def ledger(
     name: Deployment,
     at: Annotated[
-        str | None, typer.Option(help="Only who served at this instant: 2026-01-31T12:00:00Z; local time without zone.")
+        str | None,
+        typer.Option(
+            help="Who served at this instant, and what checks measured: 2026-01-31T12:00:00Z (without zone: local "
+            "time), or -2h for two hours ago."
+        ),
     ] = None,
     output: Output = "table",
 ) -> int:
-    """Tell which version served which share of the traffic, from when to when."""
-    path = f"/v1/deployments/{segment(name)}/ledger"
-    show(list(Client.from_environment().items(path, at=_instant(at))), output, LEDGER)
+    """Tell which versions served which shares of the traffic, from when to when, and who asked."""
+    from longshore.cli.serving import LEDGER, told
+
+    instant = _instant(at)
+    spans = list(Client.from_environment().items(f"/v1/deployments/{segment(name)}/ledger", at=instant))
+    if at is None:
+        show(spans, output, LEDGER)
+    elif output == "table":
+        typer.echo(told(spans[0], str(instant)), nl=False)
+    else:
+        show(spans[0], output, LEDGER)
     return REACHED
 
 
@@ -215,15 +216,20 @@ def _show_event(event: dict[str, Any], output: str) -> None:
 
 
 def _instant(at: str | None) -> str | None:
-    """An instant as the API takes it: with its zone.
+    """An instant as the API takes it: with its zone. `-2h` is two hours ago.
 
     Raises:
         Stop: it is none.
     """
+    from longshore.spec.quantities import parse_duration
+
     if at is None:
         return None
     try:
-        found = datetime.fromisoformat(at)
+        if at.startswith("-"):
+            found = datetime.now(UTC) - timedelta(seconds=parse_duration(at[1:]))
+        else:
+            found = datetime.fromisoformat(at)
     except ValueError:
-        raise Stop(f"{at!r} is not an instant: write 2026-01-31T12:00:00Z", USAGE) from None
+        raise Stop(f"{at!r} is not an instant: write 2026-01-31T12:00:00Z, or -2h", USAGE) from None
     return (found if found.tzinfo else found.astimezone()).isoformat()

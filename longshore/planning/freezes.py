@@ -58,8 +58,7 @@ def holding(
     return Frozen(
         name=min(name for ends_at, name in begun if ends_at == longest),
         until=until,
-        message=f"held by {'freeze' if len(names) == 1 else 'the freezes'} {told} until {ends}: wait, or longshore "
-        f"rollout override {deployment} --reason TEXT",
+        message=f"held by {'freeze' if len(names) == 1 else 'the freezes'} {told} until {ends}",
     )
 
 

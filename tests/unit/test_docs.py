@@ -38,6 +38,7 @@ REASON_AT = {
     "_exit": 1,
     "bad_request": 0,
     "end": 1,
+    "held_up": 0,
     "refuse": 1,
     "turn_round": 2,
     "unavailable": 0,
@@ -129,20 +130,25 @@ def test_every_word_of_the_field_is_explained_among_the_concepts(words: type[Str
 
 
 def reasons() -> set[str]:
-    """Every CamelCase text in the code that is no name of a class and no other word of the field."""
-    found, classes = set[str](), set[str]()
+    """Every text of one word where a reason is; and every CamelCase one that names no class and is no other word."""
+    given, found, classes = set[str](), set[str](), set[str]()
     for path in SOURCES:
         tree = ast.parse(path.read_text())
         classes |= {node.name for node in ast.walk(tree) if isinstance(node, ast.ClassDef)}
-        found |= set(_reasons(tree))
-    return found - classes - NO_REASONS
+        found |= set(_camel_case(tree))
+        given |= set(_given_as_reasons(tree))
+    return (given | (found - classes)) - NO_REASONS
 
 
-def _reasons(tree: ast.AST) -> Iterator[str]:
+def _camel_case(tree: ast.AST) -> Iterator[str]:
     elsewhere = {id(inner) for outer in _names_of_types(tree) for inner in ast.walk(outer)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and id(node) not in elsewhere and _matches(CAMEL, node):
             yield node.value
+
+
+def _given_as_reasons(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
         for value in _where_a_reason_is(node):
             yield from (inner.value for inner in ast.walk(value) if _matches(WORD, inner))
 

@@ -10,12 +10,12 @@ from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ApplicationError, ChildWorkflowError, WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
-    from activities.inputs import LostOperation, LostOutput, SayingInput
+    from activities.inputs import SayingInput
     from activities.limits import CALL, RECORD, RETRY
     from longshore.messages import DEPLOYMENT_WORKFLOW, REFUSED, TASK_QUEUE
     from longshore.planning import deployment as planner
     from longshore.planning import settling, superseding
-    from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult, Verb
+    from longshore.planning.operation import Acknowledged, OperationOrder, OperationResult, Verb
     from longshore.planning.requests import (
         Answer,
         ApplyRequest,
@@ -32,13 +32,11 @@ with workflow.unsafe.imports_passed_through():
     from longshore.planning.words import Event, OperationKind, Phase
     from longshore.spec.deployment import DeploymentSpec
     from workflows import details
+    from workflows.commanding import Line
+    from workflows.lost import end_lost, lost
 
 UNWANTED = timedelta(seconds=30)
 """A deployment whose first request was refused has nothing to live for; update-with-start started it all the same."""
-LOST_POLL = timedelta(seconds=2)
-LOST_LIMIT = timedelta(hours=1)
-"""An operation found running is aborted; a rollback takes no longer than this, or a person must look."""
-
 WORKFLOWS = {
     OperationKind.ONBOARD: "Onboard",
     OperationKind.ROLLOUT: "Rollout",
@@ -65,15 +63,10 @@ class DeploymentWorkflow:
 
     @workflow.init
     def __init__(self, carried: DeploymentState | None = None) -> None:
-        self._state = carried or DeploymentState(name=workflow.info().workflow_id.partition("/")[2])
+        self.state = carried or DeploymentState(name=workflow.info().workflow_id.partition("/")[2])
         self._loaded = carried is not None
-        self._child: workflow.ChildWorkflowHandle[OperationOrder, OperationResult] | None = None
-        self._running = 0
-        """Number of the operation whose child was last started."""
-        self._recorded = self._state.sequence
-        self._acknowledged: dict[int, Acknowledged] = {}
-        self._revising: dict[int, Callable[[DeploymentState], DeploymentState]] = {}
-        """What becomes of the state once the operation has accepted the command with this sequence."""
+        self._line = Line(self)
+        self._recorded = self.state.sequence
         self._untold: list[Event] = []
         """Of revisions that ended unstarted; recorded with the next saying."""
         self._recording = asyncio.Lock()
@@ -84,81 +77,64 @@ class DeploymentWorkflow:
         if not self._loaded:
             await self._load()
         while True:
-            if self._state.operation is not None:
-                await self._run_operation(self._state.operation)
-            elif self._state.retired and workflow.all_handlers_finished():
+            if self.state.operation is not None:
+                await self._run_operation(self.state.operation)
+            elif self.state.retired and workflow.all_handlers_finished():
                 return
-            elif settling.release_due(self._state, workflow.now()):
-                self._state = settling.begin_release(self._state)
+            elif settling.release_due(self.state, workflow.now()):
+                self.state = settling.begin_release(self.state)
             elif workflow.info().is_continue_as_new_suggested():
                 await workflow.wait_condition(workflow.all_handlers_finished)
-                if self._state.operation is None:
-                    workflow.continue_as_new(self._state)
+                if self.state.operation is None:
+                    workflow.continue_as_new(self.state)
             elif not await self._wait_for_work():
                 return
 
     async def _wait_for_work(self) -> bool:
         """Until there is something to do; false when nothing was ever accepted and nobody asks any more."""
-        wanted, warm = bool(self._state.revisions), self._state.warm
+        wanted, warm = bool(self.state.revisions), self.state.warm
         left = max(timedelta(0), warm.until - workflow.now()) if warm else None
         try:
             await workflow.wait_condition(
                 lambda: (
-                    self._state.operation is not None
-                    or (self._state.retired and workflow.all_handlers_finished())
+                    self.state.operation is not None
+                    or (self.state.retired and workflow.all_handlers_finished())
                     or workflow.info().is_continue_as_new_suggested()
-                    or settling.release_due(self._state, workflow.now())
+                    or settling.release_due(self.state, workflow.now())
                 ),
                 timeout=left if wanted else UNWANTED,
                 timeout_summary="copies are warm" if warm else None,
             )
         except TimeoutError:
-            return bool(self._state.revisions) or not workflow.all_handlers_finished()
+            return bool(self.state.revisions) or not workflow.all_handlers_finished()
         return True
 
     # -- beginning -------------------------------------------------------------------------------------------------
 
     async def _load(self) -> None:
         """Begin with what the store knows; end an operation that lost its deployment before anything else."""
-        self._state = await workflow.execute_local_activity(
+        self.state = await workflow.execute_local_activity(
             "load_deployment",
-            self._state.name,
+            self.state.name,
             result_type=DeploymentState,
             start_to_close_timeout=CALL,
             retry_policy=RETRY,
         )
-        self._recorded = self._state.sequence
-        if self._state.operation is not None:
-            order = self._state.operation
-            self._running = order.number
-            await self._settle(await self._end_lost(order))
+        self._recorded = self.state.sequence
+        if self.state.operation is not None:
+            order = self.state.operation
+            self._line.open(order.number, None)
+            await self._settle(await end_lost(order))
         else:
-            self._keep(*superseding.proceed(self._state), settling.LONGSHORE)
+            self._keep(*superseding.proceed(self.state), settling.LONGSHORE)
         self._loaded = True
-
-    async def _end_lost(self, order: OperationOrder) -> OperationResult:
-        give_up = workflow.now() + LOST_LIMIT
-        while workflow.now() < give_up:
-            output: LostOutput = await workflow.execute_activity(
-                "end_lost_operation",
-                LostOperation(id=order.id),
-                result_type=LostOutput,
-                start_to_close_timeout=CALL,
-                retry_policy=RETRY,
-                summary=f"end {order.id}, found running",
-            )
-            if output.result is not None:
-                return output.result
-            await workflow.sleep(LOST_POLL)
-        return _lost(order, f"still runs after {LOST_LIMIT}")
 
     # -- operations ------------------------------------------------------------------------------------------------
 
     async def _run_operation(self, order: OperationOrder) -> None:
         await self._record()
-        self._acknowledged.clear()  # answers that nobody waited for, of operations before this one
         try:
-            self._child = await workflow.start_child_workflow(
+            child = await workflow.start_child_workflow(
                 WORKFLOWS[order.kind],
                 order,
                 id=f"deployment/{order.id}",
@@ -169,35 +145,35 @@ class DeploymentWorkflow:
                 static_summary=details.summary(order),
             )
         except WorkflowAlreadyStartedError:
-            self._running = order.number
-            await self._settle(await self._end_lost(order))
+            self._line.open(order.number, None)
+            await self._settle(await end_lost(order))
             return
-        self._running = order.number
+        self._line.open(order.number, child)
         try:
-            result = await self._child
+            result = await child
         except ChildWorkflowError as error:
-            result = _lost(order, str(error.cause or error))
-        self._child = None
+            result = lost(order, str(error.cause or error))
+        self._line.close()
         await self._settle(result)
 
     async def _settle(self, result: OperationResult) -> None:
         """Take in how the operation under way ended, and begin what waited for that, in one saying."""
-        order = self._state.operation  # as it was last revised
+        order = self.state.operation  # as it was last revised
         if order is None:
             raise AssertionError("only an operation that is under way can end")
-        self._keep(*superseding.proceed(settling.settle(self._state, order, result)), settling.LONGSHORE)
+        self._keep(*superseding.proceed(settling.settle(self.state, order, result)), settling.LONGSHORE)
         await self._record(order, result)
 
     def _keep(self, state: DeploymentState, unstarted: tuple[Revision, ...], actor: str) -> None:
         """Take a new state, and remember to tell of the revisions that end unstarted with it."""
-        self._state = state
+        self.state = state
         now = workflow.now()
         self._untold += [superseding.unstarted_event(state, revision, actor, now) for revision in unstarted]
 
     async def _record(self, ended: OperationOrder | None = None, result: OperationResult | None = None) -> None:
         """Write the state as it is now, once; those who come while it is being written wait for theirs."""
         async with self._recording:
-            state = self._state
+            state = self.state
             workflow.set_current_details(details.standing(state))
             if ended is None and (state.sequence <= self._recorded or state.spec is None):
                 return
@@ -216,33 +192,33 @@ class DeploymentWorkflow:
     @workflow.update
     async def apply(self, request: ApplyRequest) -> Answer:
         """Bring the deployment to a desired state."""
-        return await self._accept(request, lambda: planner.decide_apply(self._state, request))
+        return await self._accept(request, lambda: planner.decide_apply(self.state, request))
 
     @workflow.update
     async def scale(self, request: ScaleRequest) -> Answer:
         """Bring the copies to a number."""
-        return await self._accept(request, lambda: planner.decide_scale(self._state, request))
+        return await self._accept(request, lambda: planner.decide_scale(self.state, request))
 
     @workflow.update
     async def undo(self, request: UndoRequest) -> Answer:
         """Roll to an earlier revision's version."""
-        return await self._accept(request, lambda: planner.decide_undo(self._state, request))
+        return await self._accept(request, lambda: planner.decide_undo(self.state, request))
 
     @workflow.update
     async def retry(self, request: ControlRequest) -> Answer:
         """Try the held revision again."""
-        return await self._accept(request, lambda: planner.decide_retry(self._state, request))
+        return await self._accept(request, lambda: planner.decide_retry(self.state, request))
 
     @workflow.update
     async def retire(self, request: ControlRequest) -> Answer:
         """End whatever is under way, without restoring, then remove everything."""
         await workflow.wait_condition(lambda: self._loaded)
         # One may have ended and another have begun while this waited: two never run, so each is ended first.
-        while (under_way := self._state.operation) is not None and under_way.kind is not OperationKind.RETIRE:
-            self._keep(*superseding.drop_waiting(self._state, Phase.ABORTED, "Retired"), request.actor)
-            await self._command(under_way.number, verb="retire", actor=request.actor)
-            await self._end_of(under_way.number)
-        return await self._accept(request, lambda: planner.decide_retire(self._state, request))
+        while (under_way := self.state.operation) is not None and under_way.kind is not OperationKind.RETIRE:
+            self._keep(*superseding.drop_waiting(self.state, Phase.ABORTED, "Retired"), request.actor)
+            await self._line.ask(under_way.number, verb="retire", actor=request.actor)
+            await self._line.end_of(under_way.number)
+        return await self._accept(request, lambda: planner.decide_retire(self.state, request))
 
     @workflow.update
     async def pause(self, request: ControlRequest) -> Answer:
@@ -278,50 +254,50 @@ class DeploymentWorkflow:
 
     @apply.validator
     def _apply_makes_sense(self, request: ApplyRequest) -> None:
-        self._validate(request, lambda: planner.decide_apply(self._state, request))
+        self._validate(request, lambda: planner.decide_apply(self.state, request))
 
     @scale.validator
     def _scale_makes_sense(self, request: ScaleRequest) -> None:
-        self._validate(request, lambda: planner.decide_scale(self._state, request))
+        self._validate(request, lambda: planner.decide_scale(self.state, request))
 
     @undo.validator
     def _undo_makes_sense(self, request: UndoRequest) -> None:
-        self._validate(request, lambda: planner.decide_undo(self._state, request))
+        self._validate(request, lambda: planner.decide_undo(self.state, request))
 
     @retry.validator
     def _retry_makes_sense(self, request: ControlRequest) -> None:
-        self._validate(request, lambda: planner.decide_retry(self._state, request))
+        self._validate(request, lambda: planner.decide_retry(self.state, request))
 
     @retire.validator
     def _retire_makes_sense(self, request: ControlRequest) -> None:
-        self._validate(request, lambda: planner.decide_retire(self._state, request))
+        self._validate(request, lambda: planner.decide_retire(self.state, request))
 
     @pause.validator
     def _pause_makes_sense(self, request: ControlRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self._state, "pause"))
+        self._validate(request, lambda: planner.decide_control(self.state, "pause"))
 
     @resume.validator
     def _resume_makes_sense(self, request: ControlRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self._state, "resume"))
+        self._validate(request, lambda: planner.decide_control(self.state, "resume"))
 
     @promote.validator
     def _promote_makes_sense(self, request: PromoteRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self._state, "promote"))
+        self._validate(request, lambda: planner.decide_control(self.state, "promote"))
 
     @abort.validator
     def _abort_makes_sense(self, request: ControlRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self._state, "abort"))
+        self._validate(request, lambda: planner.decide_control(self.state, "abort"))
 
     @approve.validator
     def _approve_makes_sense(self, request: ApproveRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self._state, "approve"))
+        self._validate(request, lambda: planner.decide_control(self.state, "approve"))
 
     @override.validator
     def _override_makes_sense(self, request: OverrideRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self._state, "override"))
+        self._validate(request, lambda: planner.decide_control(self.state, "override"))
 
     def _validate(self, request: Request, decide: Callable[[], Accepted | Refusal | None]) -> None:
-        if not self._loaded or self._state.answer_to(request.key):
+        if not self._loaded or self.state.answer_to(request.key):
             return
         decision = decide()
         if isinstance(decision, Refusal):
@@ -330,9 +306,9 @@ class DeploymentWorkflow:
     async def _accept(self, request: Request, decide: Callable[[], Accepted | Refusal]) -> Answer:
         """Decide, remember the answer under its key, and give it once it is durable and under way."""
         while True:
-            while not self._loaded or self._state.releasing:
-                await workflow.wait_condition(lambda: self._loaded and not self._state.releasing)
-            if (answered := self._state.answer_to(request.key)) is not None:
+            while not self._loaded or self.state.releasing:
+                await workflow.wait_condition(lambda: self._loaded and not self.state.releasing)
+            if (answered := self.state.answer_to(request.key)) is not None:
                 return answered
             decision = decide()
             if isinstance(decision, Refusal):
@@ -343,50 +319,50 @@ class DeploymentWorkflow:
                 return answer  # otherwise the operation ended before it heard: what is asked means something else now
 
     async def _carry_out(self, request: Request, decision: Accepted) -> Answer:
-        before = self._state
+        before = self.state
         self._keep(decision.state.with_answer(request.key, decision.answer), decision.unstarted, request.actor)
-        started = self._state.operations
+        started = self.state.operations
         if started > before.operations:
-            await workflow.wait_condition(lambda: self._running >= started)
+            await self._line.begun(started)
         elif decision.answer.changed:
             await self._record()
         if decision.ask is not None and before.operation is not None:
-            await self._send(before.operation.number, verb=decision.ask.verb, actor=request.actor)
+            await self._line.send(before.operation.number, verb=decision.ask.verb, actor=request.actor)
         return decision.answer
 
     async def _revise(self, request: Request, decision: Accepted, spec: DeploymentSpec) -> Answer | None:
         """Let the operation under way go on to another desired state; None when it ended without answering."""
-        order, labels = self._state.operation, decision.state.labels
+        order, labels = self.state.operation, decision.state.labels
         if order is None:
             raise AssertionError("only an operation that is under way is revised")
 
         def revised(state: DeploymentState) -> DeploymentState:
             return superseding.revised(state.model_copy(update={"labels": labels}), order.number, spec)
 
-        acknowledged = await self._command(order.number, then=revised, verb="revise", actor=request.actor, spec=spec)
+        acknowledged = await self._line.ask(order.number, then=revised, verb="revise", actor=request.actor, spec=spec)
         if acknowledged is None:
-            await self._end_of(order.number)
+            await self._line.end_of(order.number)
             return None
         if not acknowledged.accepted:
             raise _refused(Refusal(reason=acknowledged.reason or "Refused", message=acknowledged.message))
         answer = decision.answer.model_copy(update={"message": acknowledged.message})
-        self._state = self._state.with_answer(request.key, answer)
+        self.state = self.state.with_answer(request.key, answer)
         await self._record()
         return answer
 
     async def _control(self, verb: Verb, request: Request, **more: Any) -> Answer:
         await workflow.wait_condition(lambda: self._loaded)
-        if (answered := self._state.answer_to(request.key)) is not None:
+        if (answered := self.state.answer_to(request.key)) is not None:
             return answered
-        refusal = planner.decide_control(self._state, verb)
-        under_way = self._state.operation
+        refusal = planner.decide_control(self.state, verb)
+        under_way = self.state.operation
         if refusal is not None or under_way is None:
             raise _refused(refusal or _ended(verb))
-        waited = self._state.waiting if verb == "abort" else None
+        waited = self.state.waiting if verb == "abort" else None
         if waited is not None:
-            self._keep(*superseding.drop_waiting(self._state, Phase.ABORTED, "AbortedByUser"), request.actor)
+            self._keep(*superseding.drop_waiting(self.state, Phase.ABORTED, "AbortedByUser"), request.actor)
             await self._record()
-        acknowledged = await self._command(under_way.number, verb=verb, actor=request.actor, **more)
+        acknowledged = await self._line.ask(under_way.number, verb=verb, actor=request.actor, **more)
         if waited is not None:
             message = f"version {waited.spec.version} does not start; {under_way.id} returns to what was"
         elif acknowledged is None:
@@ -396,60 +372,21 @@ class DeploymentWorkflow:
         else:
             message = acknowledged.message
         answer = Answer(changed=True, message=message, revision=under_way.revision, operation=under_way.id)
-        self._state = self._state.with_answer(request.key, answer)
+        self.state = self.state.with_answer(request.key, answer)
         return answer
 
-    # -- the operation under way -----------------------------------------------------------------------------------
-
-    async def _command(
-        self, number: int, *, then: Callable[[DeploymentState], DeploymentState] | None = None, **command: Any
-    ) -> Acknowledged | None:
-        """Send a verb to an operation and hear what it says; None when it ended without answering."""
-        sequence = await self._send(number, then=then, **command)
-        if sequence is None:
-            return None
-        await workflow.wait_condition(lambda: sequence in self._acknowledged or not self._runs(number))
-        self._revising.pop(sequence, None)
-        return self._acknowledged.pop(sequence, None)
-
-    async def _send(
-        self, number: int, *, then: Callable[[DeploymentState], DeploymentState] | None = None, **command: Any
-    ) -> int | None:
-        """Send a verb to an operation; its sequence, or None when that operation is not there any more."""
-        await workflow.wait_condition(lambda: self._running >= number or not self._runs(number))
-        child = self._child
-        if child is None or not self._runs(number):
-            return None
-        sequence = self._state.signals + 1
-        self._state = self._state.model_copy(update={"signals": sequence})
-        if then is not None:
-            self._revising[sequence] = then
-        try:
-            await child.signal("control", Command(sequence=sequence, **command))
-        except ApplicationError:
-            self._revising.pop(sequence, None)
-            return None
-        return sequence
-
-    def _runs(self, number: int) -> bool:
-        return self._state.operation is not None and self._state.operation.number == number
-
-    async def _end_of(self, number: int) -> None:
-        await workflow.wait_condition(lambda: not self._runs(number))
+    # -- signals ---------------------------------------------------------------------------------------------------
 
     @workflow.signal
     def acknowledged(self, acknowledged: Acknowledged) -> None:
-        """The operation's word on a control verb. What it accepts to become counts before it can end."""
-        revised = self._revising.pop(acknowledged.sequence, None)
-        if revised is not None and acknowledged.accepted:
-            self._state = revised(self._state)
-        self._acknowledged[acknowledged.sequence] = acknowledged
+        """The operation's word on a command."""
+        self._line.hear(acknowledged)
 
     @workflow.signal
     async def give_up_warm(self) -> None:
         """Another deployment needs the room of the copies that are warm here."""
         await workflow.wait_condition(lambda: self._loaded)
-        self._state = settling.give_up_warm(self._state, workflow.now())
+        self.state = settling.give_up_warm(self.state, workflow.now())
 
 
 def _ended(verb: str) -> Refusal:
@@ -458,8 +395,3 @@ def _ended(verb: str) -> Refusal:
 
 def _refused(refusal: Refusal) -> ApplicationError:
     return ApplicationError(refusal.message, refusal, type=REFUSED, non_retryable=True)
-
-
-def _lost(order: OperationOrder, how: str) -> OperationResult:
-    message = f"{order.id} ended without a result ({how}): nothing was undone; look at what runs, then retry"
-    return OperationResult(phase=Phase.FAILED, reason="OperationLost", message=message)

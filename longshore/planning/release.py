@@ -51,17 +51,13 @@ def advance(order: OperationOrder, state: KeepsWarm, facts: Facts) -> Decision:
     if decision := turn.owed():
         return decision
     turn.say(Phase.PROGRESSING)
-    if decision := give_up(turn, "keepWarm is over, or their room is needed"):
+    if decision := give_up(turn):
         return decision
     return turn.end(Phase.SUCCEEDED, None, "no copies are kept warm any more")
 
 
-def give_up(turn: Turn[W], why: str) -> Decision | None:
+def give_up(turn: Turn[W]) -> Decision | None:
     """Give up the copies that are warm: the route is published without them, then they drain and end.
-
-    Args:
-        turn: the decision in the making; its `published` weights stay as they are.
-        why: told with the event `WarmReleased`.
 
     Returns:
         The decision to make; None once none are there.
@@ -75,7 +71,6 @@ def give_up(turn: Turn[W], why: str) -> Decision | None:
         turn.become(unlisted=True)
     if decision := turn.drain_to(warm.version, 0):
         return decision
-    message = f"copies of version {warm.version} are no longer warm: {why}"
-    turn.emit(EventType.WARM_RELEASED, message, version=warm.version)
+    turn.emit(EventType.WARM_RELEASED, f"the warm copies of version {warm.version} are gone", version=warm.version)
     turn.become(warm=None, unlisted=False)
     return None

@@ -22,8 +22,6 @@ from longshore.planning.turn import Turn
 from longshore.planning.words import EventType, Phase
 from longshore.spec.deployment import DeploymentSpec
 
-NEEDED = "their room is needed"
-
 
 class ScaleStage(StrEnum):
     """Where a scale is."""
@@ -97,7 +95,7 @@ def advance(order: OperationOrder, state: ScaleState, facts: Facts) -> Decision:
         return decision
     if facts.observation is None:
         return turn.look()
-    if turn.state.yields and (decision := give_up(turn, NEEDED)):
+    if turn.state.yields and (decision := give_up(turn)):
         return decision
     if turn.state.stage is ScaleStage.LOOK:
         serving, draining = facts.serving(turn.version), len(facts.draining(turn.version))
@@ -163,7 +161,7 @@ def _wait_for_room(turn: ScaleTurn, grant: Grant) -> Decision:
     if others and not state.asked_others:
         turn.become(asked_others=True)
         return turn.act(GiveUpWarm(deployments=others))
-    if turn.state.yields and (decision := give_up(turn, NEEDED)):
+    if turn.state.yields and (decision := give_up(turn)):
         return decision
     if not grant.warm and not state.blocked:
         turn.emit(EventType.ROLLOUT_BLOCKED, grant.message or "no room", reason=grant.reason)

@@ -87,3 +87,14 @@ async def test_retire_ends_warm_copies_like_all_others(world: World) -> None:
     await world.ended(await world.ask("retire"))
     assert world.copies() == {}
     assert (await world.view()).row.warm is None
+
+
+async def test_a_deployment_begun_anew_knows_what_is_warm(world: World) -> None:
+    await kept_warm(world)
+    before = (await world.view()).row.warm
+    await world.client.get_workflow_handle(DEPLOYMENT).terminate("by hand")
+    assert not (await world.apply("2", bake="0s", keepWarm="30m")).changed
+    assert (await world.view()).row.warm == before
+    await world.until(EventType.WARM_RELEASED)
+    await released(world)
+    assert world.copies() == {"2": 4}

@@ -85,7 +85,10 @@ def _answer_failures(app: FastAPI) -> None:
 def _invalid(error: RequestValidationError) -> ProblemError:
     """A request whose parameters or body are not what they should be."""
     errors = [
-        FieldProblem(field=field_name(detail["loc"][1:]) or str(detail["loc"][0]), message=detail["msg"])
+        FieldProblem(
+            field=field_name(detail["loc"][1:]) or str(detail["loc"][0]),
+            message=detail["msg"].removeprefix("Value error, "),
+        )
         for detail in error.errors()
     ]
     first = errors[0]

@@ -76,7 +76,8 @@ def _concerned(item: Object) -> str:
 def _windows(item: Object) -> str:
     """`sat sun 18:00 to 08:00, 2026-11-27T00:00 to 2026-11-30T08:00 Europe/Berlin`."""
     windows = [
-        " ".join([*window["days"], f"{window['from']} to {window['until']}"]) for window in item["spec"]["windows"]
+        " ".join([*window["days"], window["from"], "to", "24:00" if window["until"] == "00:00" else window["until"]])
+        for window in item["spec"]["windows"]
     ]
     return f"{', '.join(windows)} {item['spec']['timeZone']}"
 

@@ -85,4 +85,5 @@ MISTAKES = [
 async def test_a_key_needs_a_name_and_a_role_that_permits_something(
     client: httpx.AsyncClient, body: dict[str, object]
 ) -> None:
-    problem(await client.post("/v1/keys", json=body), 422, "InvalidRequest")
+    refusal = problem(await client.post("/v1/keys", json=body), 422, "InvalidRequest")
+    assert "Value error" not in str(refusal)

@@ -63,7 +63,7 @@ spec:
 ---
 kind: Freeze
 metadata: {name: now}
-spec: {reason: the tests' day, windows: [{from: 2026-05-04T00:00, until: 2026-05-05T00:00}]}
+spec: {reason: the tests' day, windows: [{days: [mon], from: 00:00, until: 24:00}]}
 """
 
 
@@ -262,7 +262,7 @@ READABLE = {
     ("get", "target", "workstation"): "here 2/4",
     ("get", "freezes"): "sat sun 18:00 to 08:00 Europe/Berlin",
     ("get", "freeze", "weekend"): "team=search, on workstation",
-    ("get", "fz/now"): "until 2026-05-05 00:00:00Z",
+    ("get", "fz/now"): "mon 00:00 to 24:00 UTC   until 2026-05-05 00:00:00Z",
     ("describe", "freeze", "weekend"): "timeZone: Europe/Berlin",
     ("keys", "list"): "admin",
     ("get", "models"): "digits",

@@ -6,7 +6,7 @@ What grows grows first, then the traffic follows, then what shrinks is drained; 
 from datetime import timedelta
 
 from longshore.planning.batch import blocked
-from longshore.planning.batches import next_leg, share, weight_after
+from longshore.planning.batches import next_leg, old_after, share, weight_after
 from longshore.planning.operation import Decision, Ensure, Reserve
 from longshore.planning.rollback import fail_if_broken, turn_round
 from longshore.planning.rollout_state import Rescale, RolloutState, Stage
@@ -42,12 +42,13 @@ def begin(turn: RolloutTurn, spec: DeploymentSpec, actor: str) -> None:
     elif unfinished:
         _begin_batch_anew(turn)
     new = turn.wanted
-    old = _old_level(turn, state, after, counted=new if live else settled)
-    weight = _weight(turn, state, counted=new if live else settled)
+    counted = new if live else settled
+    weight = _weight(turn, state, counted=counted)
+    old = _old_level(turn, state, after, counted=counted, weight=weight)
     turn.become(
         level=old,
         weight=weight if live and weight else turn.state.weight,
-        vigil=state.bake if stage is Stage.BAKE else state.vigil,
+        vigil=(state.bake or state.vigil) if stage is Stage.BAKE else state.vigil,
         bake=state.bake if stage is not Stage.BAKE else None,
         rescale=Rescale(new=new, old=old, back=_back(stage), actor=actor, weights=_weights(turn, weight)),
         ready_by=None,
@@ -157,7 +158,9 @@ def _await_ready(turn: RolloutTurn, work: Rescale) -> Decision | None:
     state, facts = turn.state, turn.facts
     new_short = facts.ready(turn.new) < work.new
     old_short = turn.order.old is not None and facts.ready(turn.old) < work.old
-    late = state.ready_by is not None and state.pause is None and turn.now >= state.ready_by
+    ready_by = state.ready_by or turn.now + timedelta(seconds=turn.policy.deadline)
+    turn.become(ready_by=ready_by)
+    late = state.pause is None and turn.now >= ready_by
     if new_short and late:
         message = f"{facts.ready(turn.new)} of {work.new} copies were ready within {turn.policy.deadline:g} s"
         turn_round(turn, turn.failed, "DeadlineExceeded", message)
@@ -189,15 +192,13 @@ def _begin_batch_anew(turn: RolloutTurn) -> None:
     turn.become(leg=leg, weight=weight, surge=add, dip=0, placement={}, widest=max(state.widest, add))
 
 
-def _old_level(turn: RolloutTurn, before: RolloutState, after: int, *, counted: int) -> int:
+def _old_level(turn: RolloutTurn, before: RolloutState, after: int, *, counted: int, weight: int) -> int:
     """The rest; blue/green keeps its whole old set as the way back, for as long as it is there."""
     if turn.order.old is None:
         return 0
     if turn.course.whole:
-        has_all = not before.weights.get(turn.new)
-        return after if has_all else min(before.level, after)
-    carries = before.weights.get(turn.order.old.version, 0) > 0 and counted < after
-    return max(after - counted, int(carries and after > 0)) if before.level or before.leg else 0
+        return min(before.level, after) if weight else after
+    return old_after(turn.course, after, counted, weight)
 
 
 def _weight(turn: RolloutTurn, before: RolloutState, *, counted: int) -> int:

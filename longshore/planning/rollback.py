@@ -22,12 +22,13 @@ EXITS_ALLOWED = 3
 def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> None:
     """Begin the way back. `phase` is what its end will be called."""
     order, state = turn.order, turn.state
-    if state.step:
+    touched = state.step > 0 or turn.before != order.copies_before
+    if touched:
         turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch or None, reason=reason)
     way = Stage.RETURN if order.old else Stage.UNROUTE
     peak = max(turn.copies, turn.before) + state.widest
     turn.become(
-        stage=way if state.step else Stage.END,
+        stage=way if touched else Stage.END,
         way_back=WayBack(phase=phase, reason=reason, message=message, peak=peak),
         pause=None,
         draining=None,
@@ -135,9 +136,12 @@ def returning(turn: RolloutTurn) -> Decision | None:
 
 
 def trimming(turn: RolloutTurn) -> Decision | None:
-    """End the copies of the new version that its weight does not need."""
+    """End the copies of the new version that its weight does not need, and old ones beyond what is desired by now."""
     kept, facts = _back(turn).kept, turn.facts
     if decision := turn.drain_to(turn.new, kept):
+        return decision
+    surplus = facts.count(turn.old) > turn.before
+    if surplus and (decision := turn.drain_to(turn.old, turn.before)):
         return decision
     restored = facts.ready(turn.old) >= turn.before
     turn.become(stage=Stage.CLEAR if restored and kept == 0 else Stage.RESTORE_ROOM, asked=False)
@@ -214,10 +218,10 @@ def clearing(turn: RolloutTurn) -> Decision | None:
         turn.become(asked=True)
     if not facts.fresh:
         return turn.look()
-    if facts.count(turn.new) or facts.ready(turn.old) < turn.before:
+    if facts.count(turn.new) or facts.ready(turn.old) < turn.before or facts.count(turn.old) > turn.before:
         turn.become(stage=Stage.RETURN, asked=False)
         return None
-    return turn.poll() if facts.count(turn.old) > turn.before else ending(turn)
+    return ending(turn)
 
 
 def unrouting(turn: RolloutTurn) -> Decision | None:

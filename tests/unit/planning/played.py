@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -14,23 +15,19 @@ from longshore.planning.operation import (
     Acked,
     Acknowledged,
     Action,
-    AskFreeze,
     Command,
     Decision,
     Drained,
     DrainReport,
     Ensure,
     Facts,
-    GiveUpWarm,
     Measure,
     OperationOrder,
     OperationResult,
     Publish,
     Reserve,
-    Smoke,
     State,
     Trouble,
-    Verify,
     Withdraw,
 )
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom
@@ -199,6 +196,9 @@ class Play:
     """Decisions that waited for room."""
     stood: int = 0
     """Decisions that stood still."""
+    asked_verbs: list[tuple[float, str]] = field(default_factory=list)
+    warm: dict[str, str] = field(default_factory=dict)
+    """Deployment → version kept warm, as the store knows it."""
     _acts: int = 0
     _publishes: int = 0
     _measured: int = 0
@@ -211,10 +211,10 @@ class Play:
         given: dict[str, Any] = {}
         kept: Observation | None = None
         waiting = [
-            (START + timedelta(seconds=at), _command(number, verb))
+            (START + timedelta(seconds=at), self._asked(number, verb))
             for number, (at, verb) in enumerate(sorted(self.story.commands), start=1)
         ]
-        person = iter(("resume", "resume", "promote full"))
+        person = iter(("resume",) * 6 + ("promote full",) * 3)
         for number in range(A_WHILE):
             due = tuple(command for at, command in waiting if at <= self.now)
             waiting = [(at, command) for at, command in waiting if at > self.now]
@@ -237,15 +237,28 @@ class Play:
                 self.blocked += decision.reason == INSUFFICIENT
                 self.stood += decision.phase is Phase.PAUSED
                 if self.blocked == PATIENCE:
-                    waiting.append((self.now, _command(number + 100, "abort")))
+                    waiting.append((self.now, self._asked(number + 100, "abort")))
                 if not waiting and self.stood >= PATIENCE:
                     self.stood = 0
-                    waiting.append((self.now, _command(number + 100, next(person))))
+                    waiting.append((self.now, self._asked(number + 100, self._next(person))))
                 instants = [at for at, _ in waiting] + ([decision.wait_until] if decision.wait_until else [])
                 if not instants:
-                    waiting.append((self.now, _command(number + 100, next(person))))
+                    waiting.append((self.now, self._asked(number + 100, self._next(person))))
                 self._pass_until(max(self.now, min(instants, default=self.now)))
         raise AssertionError(f"no rest after {A_WHILE} decisions: {state!r}")
+
+    def _next(self, person: Iterator[str]) -> str:
+        """What a person does about an operation that stands still."""
+        waits = self.decision is not None and self.decision.reason == "ApprovalNeeded"
+        return "approve" if waits else next(person)
+
+    def _asked(self, number: int, verb: str) -> Command:
+        """A verb; `scale 3` is the order's own spec with other copies."""
+        word, _, copies = verb.partition(" ")
+        if word != "scale":
+            return _command(number, verb)
+        spec = self.order.spec.model_copy(update={"copies": int(copies)})
+        return Command(sequence=number, verb="revise", actor="ada", spec=spec)
 
     def _pass_until(self, instant: datetime) -> None:
         """Let time pass; what changes by itself on the way is looked at, too."""
@@ -290,13 +303,15 @@ class Play:
         return given
 
     def _act(self, action: Action) -> dict[str, Any]:
+        told: dict[str, dict[str, Any]] = {
+            "freeze": {"thawed": True},
+            "giveUpWarm": {},
+            "verify": {"verified": True},
+            "smoke": {"smoke": ""},
+        }
+        if action.kind in told:
+            return told[action.kind]
         match action:
-            case AskFreeze():
-                return {"thawed": True}
-            case GiveUpWarm():
-                return {}
-            case Verify():
-                return {"verified": True}
             case Reserve():
                 return {"grant": self._reserve(action.request)}
             case Ensure():
@@ -313,8 +328,6 @@ class Play:
                 return {"acked": self._ack()}
             case Drained():
                 return {"drain": DrainReport(acked=True, in_flight=self.fleet.in_flight(self.now))}
-            case Smoke():
-                return {"smoke": ""}
             case Measure():
                 observation = self.fleet.observe(self.now)
                 measured = tuple(self._measure(check.name) for check in action.checks)
@@ -345,15 +358,17 @@ class Play:
             deployment="digits", operation=request.operation, ticket=1, request=request, held=own.held if own else {}
         )
         seen = self.fleet.observe(self.now)
-        (self._reservation,) = serve(TargetRoom("here", seen.hosts, seen.copies, (asking,))).reservations
+        (self._reservation,) = serve(TargetRoom("here", seen.hosts, seen.copies, (asking,), self.warm)).reservations
         assert self._reservation.answer
         return self._reservation.answer
 
 
 def _command(number: int, verb: str) -> Command:
-    """`promote full` is promote with its option."""
+    """A verb, with its option where it has one: `promote full`."""
     word, _, option = verb.partition(" ")
-    return Command.model_validate({"sequence": number, "verb": word, "actor": "ada", "full": option == "full"})
+    return Command.model_validate(
+        {"sequence": number, "verb": word, "actor": "ada", "full": option == "full", "roles": ("approver",)}
+    )
 
 
 def serving(play: Play) -> dict[str, int]:

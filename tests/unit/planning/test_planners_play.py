@@ -134,6 +134,71 @@ def test_a_rollout_comes_to_rest_as_its_phase_says_and_never_below_what_it_promi
     assert play.fleet.count() == {version: number for version, number in copies.items() if number}
 
 
+weights = st.lists(st.sampled_from([1, 5, 10, 25, 50, 75, 100]), min_size=1, max_size=3, unique=True).map(sorted)
+between = st.sampled_from([{"pause": "3s"}, {"pause": {}}, {"approval": {"roles": ["approver"]}}, None])
+
+
+@st.composite
+def steps(draw: st.DrawFn) -> list[object]:
+    """Weights that grow, with anything between them."""
+    laid: list[object] = []
+    for weight in draw(weights):
+        laid.append({"weight": weight, **({"copies": 2} if draw(st.integers(0, 5)) == 0 else {})})
+        laid += [step for step in (draw(between),) if step]
+    return laid
+
+
+@st.composite
+def moves(draw: st.DrawFn) -> Play:
+    """Rollouts by every strategy, scaled and superseded on the way."""
+    copies = draw(st.integers(1, 5))
+    policy = {**draw(policies), "strategy": draw(st.sampled_from(["rolling", "canary", "blueGreen"]))}
+    if policy["strategy"] == "canary":
+        policy["steps"] = draw(steps())
+    if policy["strategy"] == "blueGreen":
+        policy["keepWarm"] = draw(st.sampled_from(["0s", "1m"]))
+    made = order(OperationKind.ROLLOUT, copies, copies, **policy).model_copy(update={"old_revision": 1})
+    fleet = Fleet(12 + draw(st.integers(0, 8)), {"1": draw(behaviours), "2": draw(st.one_of(behaviours, faulty))})
+    for _ in range(copies):
+        fleet.add("1", START.replace(year=2025))
+    verbs = (*ROLLOUT_VERBS, "approve", "supersede", "scale 1", "scale 2", "scale 4", "scale 6")
+    return Play(rollout, RolloutState, made, fleet, draw(stories(verbs)), route={"1": 100})
+
+
+def desired(play: Play) -> int:
+    """Copies that were asked for last, as far as the rollout accepted it."""
+    accepted = {one.sequence for one in play.acknowledged if one.accepted}
+    asked = [verb for _, verb in sorted(play.asked_verbs)]
+    scales = [verb for number, verb in enumerate(asked, start=1) if number in accepted and verb.startswith("scale")]
+    return int(scales[-1].split()[1]) if scales else play.order.spec.copies
+
+
+@settings(PLAYS, max_examples=150)
+@given(moves())
+def test_whatever_the_strategy_a_rollout_ends_as_its_phase_says(play: Play) -> None:
+    play.asked_verbs = list(play.story.commands)
+    play.run()
+    assert play.result is not None
+    started = [event.batch for event in play.events if event.type is EventType.BATCH_STARTED]
+    assert started == list(range(1, len(started) + 1))
+    if play.result.reason == "Retired" or (play.story.lossy and play.result.reason == "RollbackDeadlineExceeded"):
+        return
+    copies = desired(play)
+    scaled = copies != play.order.spec.copies
+    if not play.story.lossy:
+        assert play.to_nobody == []
+    if play.result.phase is Phase.SUCCEEDED:
+        assert play.route == {"2": 100}
+        warm = play.result.warm
+        counted = play.fleet.count()
+        assert counted.pop("2") == copies
+        assert (counted != {}) == (warm is not None)
+    else:
+        assert play.result.phase in {Phase.ROLLED_BACK, Phase.ABORTED, Phase.SUPERSEDED}, play.result
+        assert play.route == {"1": 100}
+        assert play.fleet.count() == {"1": copies if scaled else play.order.copies_before}
+
+
 @st.composite
 def onboardings(draw: st.DrawFn) -> Play:
     copies = draw(st.integers(0, 4))

@@ -6,11 +6,12 @@ from temporalio import activity
 
 from activities.failures import as_failures
 from activities.inputs import SayingInput, StepInput
-from longshore.planning.operation import OperationOrder, OperationResult, VersionFacts
-from longshore.planning.revisions import DeploymentState, Revision, Waiting
+from longshore.planning.operation import OperationOrder, OperationResult
+from longshore.planning.revisions import DeploymentState, Revision
 from longshore.planning.room import Grant, ReservationRequest
-from longshore.planning.words import Event, EventType, OperationKind, Phase
-from longshore.store.records import DeploymentRecord, DeploymentRow, LedgerChange, OperationRow, Record, RevisionRow
+from longshore.planning.words import Event, EventType, OperationKind
+from longshore.store.records import DeploymentRow, LedgerChange, OperationRow, Record, RevisionRow
+from longshore.store.remembered import remembered
 from longshore.store.store import Store
 
 MOVES = {OperationKind.ONBOARD, OperationKind.ROLLOUT, OperationKind.ROLLBACK}
@@ -100,53 +101,7 @@ class RecordActivities:
     @activity.defn(name="load_deployment")
     async def load(self, name: str) -> DeploymentState:
         """What the store knows of a deployment; an empty state for one it does not."""
-        record = await self._store.deployments.deployment_record(name)
-        if record is None:
-            return DeploymentState(name=name)
-        return await self._state(record)
-
-    async def _state(self, record: DeploymentRecord) -> DeploymentState:
-        row, last = record.deployment, record.operation
-        revisions = tuple([await self._revision(revision) for revision in record.revisions])
-        unfinished = _unfinished(last, revisions) if last and not last.phase.ended else None
-        shown = last is not None and last.kind is not OperationKind.RELEASE
-        return DeploymentState(
-            name=row.name,
-            labels=row.labels,
-            spec=row.spec,
-            revisions=revisions,
-            stable=row.revision,
-            operation=unfinished,
-            waiting=None if row.retired else _waiting(revisions, unfinished),
-            warm=row.warm,
-            last_operation=last.id if last and shown else row.operation,
-            operations=last.number if last else 0,
-            sequence=row.sequence,
-            retired=row.retired,
-            off_scale=last is not None and last.kind is OperationKind.SCALE and last.phase is Phase.FAILED,
-        )
-
-    async def _revision(self, row: RevisionRow) -> Revision:
-        registered = await self._store.models.get(row.spec.model, row.version)
-        if registered is None:
-            unknown = f"version {row.version} of {row.spec.model}"
-            raise LookupError(f"{unknown} is in revision {row.number} of {row.deployment} but not registered")
-        spec = registered.spec
-        facts = VersionFacts(
-            version=row.version,
-            resources=spec.resources,
-            side_by_side=spec.side_by_side,
-            smoke=spec.server.smoke is not None,
-        )
-        return Revision(
-            number=row.number,
-            facts=facts,
-            spec=row.spec,
-            phase=row.phase,
-            held=row.held,
-            actor=row.actor,
-            reason=row.reason,
-        )
+        return await remembered(self._store, name)
 
 
 def _operation_row(step: StepInput) -> OperationRow:
@@ -173,32 +128,6 @@ def _operation_row(step: StepInput) -> OperationRow:
         step=step.step,
         progress=step.progress.model_dump(mode="json", by_alias=True),
     )
-
-
-def _unfinished(row: OperationRow, revisions: tuple[Revision, ...]) -> OperationOrder:
-    """The order of an operation that never said how it ended; enough to end it and settle its revision."""
-    revision = next((known for known in revisions if known.number == row.to_revision), revisions[-1])
-    return OperationOrder(
-        id=row.id,
-        deployment=row.deployment,
-        number=row.number,
-        kind=row.kind,
-        target=row.target,
-        model=row.model,
-        actor=row.actor,
-        revision=revision.number,
-        spec=revision.spec,
-        new=revision.facts,
-        old_revision=row.from_revision,
-    )
-
-
-def _waiting(revisions: tuple[Revision, ...], unfinished: OperationOrder | None) -> Waiting | None:
-    """The newest revision, if it was accepted and never began."""
-    newest = max(revisions, key=lambda known: known.number, default=None)
-    if newest is None or newest.phase is not Phase.PENDING or (unfinished and unfinished.revision == newest.number):
-        return None
-    return Waiting(facts=newest.facts, spec=newest.spec, actor=newest.actor, revision=newest.number)
 
 
 def _revision_row(deployment: str, revision: Revision, at: datetime) -> RevisionRow:

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from longshore.planning.forecast import Plan
 from longshore.planning.health import Drift, Health
 from longshore.planning.observed import Copy, ObservedHost
 from longshore.planning.words import EventType, OperationKind, Phase, Progress
@@ -267,6 +268,18 @@ class MadeKeyAnswer(KeyAnswer):
     """A new API key. The key itself is in this answer and nowhere else."""
 
     key: str = Field(description="What `Authorization: Bearer …` takes.")
+
+
+class PlanAnswer(Plan):
+    """What applying would do to one deployment."""
+
+    model_config = CAMEL
+
+
+class PlansAnswer(Body):
+    """A plan for each deployment among the documents, in the order they were sent."""
+
+    items: tuple[PlanAnswer, ...]
 
 
 JsonSchema = dict[str, Any]

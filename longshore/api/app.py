@@ -18,7 +18,19 @@ from longshore.api.documentation import PROBLEM_RESPONSES, describe
 from longshore.api.following import count_events
 from longshore.api.middleware import RequestMiddleware
 from longshore.api.problems import FieldProblem, ProblemError, conflict, unavailable
-from longshore.api.routes import apply, controls, deployments, events, freezes, keys, models, pages, service, targets
+from longshore.api.routes import (
+    apply,
+    controls,
+    deployments,
+    events,
+    freezes,
+    keys,
+    models,
+    pages,
+    plan,
+    service,
+    targets,
+)
 from longshore.api.temporal import TemporalUnavailableError
 from longshore.spec.problems import field_name
 from longshore.store.errors import ConflictError, StoreUnavailableError
@@ -48,7 +60,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     )
     app.state.dependencies = dependencies
     api = APIRouter(responses=PROBLEM_RESPONSES)
-    for module in (apply, targets, models, freezes, deployments, controls, events, keys):
+    for module in (apply, plan, targets, models, freezes, deployments, controls, events, keys):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(service.router)

@@ -1,8 +1,10 @@
 """Applying documents: all judged first, then targets, model versions, freezes and deployments, in that order."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from http import HTTPStatus
+
+from pydantic import BaseModel
 
 from longshore.api.answers import Applied, ApplyAnswer
 from longshore.api.controlling import record_refusal
@@ -27,7 +29,7 @@ async def apply(deps: Dependencies, body: ApplyBody, actor: str, key: str) -> Ap
         ProblemError: 422 or 409 before anything changed; 409 with what was done when a deployment was refused.
         TemporalUnavailableError: no answer; the same key again goes on where this ended.
     """
-    given, stored, judgement = await _judged(deps, body)
+    given, stored, judgement = await judged(deps, body)
     applied = await _apply_registered(deps, given, judgement, actor)
     applied |= await _apply_deployments(deps, given, stored, actor, key)
     return ApplyAnswer(items=tuple(applied[one.index] for one in given), dry_run=False)
@@ -39,12 +41,12 @@ async def preview(deps: Dependencies, body: ApplyBody) -> ApplyAnswer:
     Raises:
         ProblemError: 422 or 409, as applying them would.
     """
-    given, _, judgement = await _judged(deps, body)
+    given, _, judgement = await judged(deps, body)
     verdicts = [(one, judgement.verdicts[one.index]) for one in given]
     return ApplyAnswer(items=tuple(_applied(one, said.result, said.message) for one, said in verdicts), dry_run=True)
 
 
-async def _judged(deps: Dependencies, body: ApplyBody) -> tuple[list[Given], Stored, Judgement]:
+async def judged(deps: Dependencies, body: ApplyBody) -> tuple[list[Given], Stored, Judgement]:
     """The documents, what is stored of all they name, and what would come of them.
 
     Raises:
@@ -154,7 +156,7 @@ async def _apply_deployments(
         else:
             applied[one.index] = answer
     if refusals:
-        raise _refused(refusals, list(applied.values()))
+        raise refused(refusals, list(applied.values()))
     return applied
 
 
@@ -181,7 +183,8 @@ def _raise_invalid(problems: list[FieldProblem]) -> None:
         raise ProblemError(HTTPStatus.UNPROCESSABLE_ENTITY, "InvalidManifest", _summary(problems), errors=problems)
 
 
-def _refused(refusals: list[tuple[Given, Refusal]], done: list[Applied]) -> ProblemError:
+def refused(refusals: Sequence[tuple[Given, Refusal]], done: Sequence[BaseModel]) -> ProblemError:
+    """Deployments that were refused, beside what came of the others."""
     problems = [one.problem(None, f"{one.name}: {refusal.message}") for one, refusal in refusals]
     return ProblemError(
         HTTPStatus.CONFLICT,
@@ -189,7 +192,7 @@ def _refused(refusals: list[tuple[Given, Refusal]], done: list[Applied]) -> Prob
         _summary(problems),
         kind="refused",
         errors=problems,
-        items=[applied.model_dump(mode="json", by_alias=True) for applied in done],
+        items=[one.model_dump(mode="json", by_alias=True) for one in done],
     )
 
 

@@ -274,8 +274,8 @@ class Play:
         if result.warm is not None:
             kept = (result.warm.until - self.target.now).total_seconds()
             trace.extra += kept * max(0, self.target.held - trace.held_before)
-            if self._leg is not None:
-                self._leg.remove += self.target.count(result.warm.version)
+            leg = self._leg or self._begin()
+            leg.remove += self.target.count(result.warm.version)
         return trace
 
 

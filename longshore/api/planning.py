@@ -1,0 +1,125 @@
+"""Planning documents: what applying them would do, with nothing written and nothing started."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import NamedTuple
+
+from longshore.api.answers import PlanAnswer, PlansAnswer
+from longshore.api.applying import facts_of, judged, refused
+from longshore.api.dependencies import Dependencies
+from longshore.api.judging import Given, Stored
+from longshore.api.requests import ApplyBody
+from longshore.messages import ApplyRequest, Refusal
+from longshore.planning.forecast import Forecast, Present, forecast
+from longshore.planning.observed import ObservedHost
+from longshore.planning.room import TargetRoom
+from longshore.spec.documents import Deployment, ModelVersion, Target
+from longshore.spec.model_version import ModelVersionSpec
+from longshore.spec.target import TargetSpec
+from longshore.store.errors import NotFoundError, NotObservedError
+from longshore.store.remembered import remembered
+
+KEY = "plan"
+"""Stands for an idempotency key where nothing is asked."""
+
+Versions = Mapping[tuple[str, str], ModelVersionSpec]
+
+
+class _Told(NamedTuple):
+    """The room of a target as far as it is known."""
+
+    room: TargetRoom
+    unknown: str | None = None
+    """Why it is not."""
+
+
+async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
+    """Say what applying documents would do to each deployment among them, as if the others were there already.
+
+    Deployments of one target are planned together: a later one finds the room that the earlier ones hold meanwhile.
+
+    Raises:
+        ProblemError: 422 or 409, as applying them would; 409 with the other plans when a deployment would be refused.
+    """
+    given, stored, _ = await judged(deps, body)
+    versions = _versions(given, stored)
+    rooms: dict[str, _Told] = {}
+    plans: list[PlanAnswer] = []
+    refusals: list[tuple[Given, Refusal]] = []
+    for one in given:
+        if not isinstance(one.document, Deployment):
+            continue
+        target = one.document.spec.target
+        if target not in rooms:
+            rooms[target] = await _room(deps, target, _target(given, target))
+        told = await _forecast(deps, one.document, versions, rooms[target], actor)
+        if isinstance(told, Refusal):
+            refusals.append((one, told))
+            continue
+        plans.append(PlanAnswer.model_validate(told.plan.model_dump()))
+        rooms[target] = rooms[target]._replace(room=told.under_way(rooms[target].room))
+    if refusals:
+        raise refused(refusals, plans)
+    return PlansAnswer(items=tuple(plans))
+
+
+async def _forecast(
+    deps: Dependencies, document: Deployment, versions: Versions, told: _Told, actor: str
+) -> Forecast | Refusal:
+    name, spec = document.metadata.name, document.spec
+    request = ApplyRequest(
+        actor=actor,
+        key=KEY,
+        name=name,
+        labels=document.metadata.labels,
+        spec=spec,
+        facts=facts_of(spec.version, versions[spec.model, spec.version]),
+    )
+    present = Present(
+        room=told.room,
+        needs={version: known.resources for (model, version), known in versions.items() if model == spec.model},
+        startups=_startups(await deps.store.startups.of(spec.target, spec.model), spec.version),
+        now=deps.now(),
+        short=told.unknown,
+    )
+    state = await remembered(deps.store, name)
+    return await asyncio.to_thread(forecast, state, request, present)  # a long rollout takes a second to play
+
+
+def _startups(seen: Mapping[str, float], version: str) -> Mapping[str, float]:
+    """Start-up times; a version that never started there is expected to take as long as the model's slowest did."""
+    return {version: max(seen.values()), **seen} if seen else {}
+
+
+async def _room(deps: Dependencies, name: str, given: TargetSpec | None) -> _Told:
+    """What a target holds, with the hosts that its document declares."""
+    try:
+        room = await deps.store.reservations.room(name)
+    except (NotFoundError, NotObservedError):
+        room = TargetRoom(name, (), ())
+        if given is None or not given.hosts:
+            return _Told(room, f"nothing is known of the room on {name} until a worker beside it has read it")
+    if given is not None and given.hosts:
+        down = {host.name for host in room.hosts if not host.up}
+        declared = (
+            ObservedHost(
+                name=host.name,
+                accelerators=host.accelerators,
+                accelerator_memory_gib=host.accelerator_memory_gib,
+                up=host.name not in down,
+            )
+            for host in given.hosts
+        )
+        room = replace(room, hosts=tuple(declared))
+    return _Told(room)
+
+
+def _target(given: Iterable[Given], name: str) -> TargetSpec | None:
+    return next((one.document.spec for one in given if isinstance(one.document, Target) and one.name == name), None)
+
+
+def _versions(given: Iterable[Given], stored: Stored) -> Versions:
+    """Registered versions, and those that the documents would register."""
+    new = (one.document for one in given if isinstance(one.document, ModelVersion))
+    return {**stored.versions, **{(one.metadata.model, one.metadata.version): one.spec for one in new}}

@@ -25,6 +25,20 @@ async def test_events_are_listed_by_deployment_type_and_cursor(store: Store) -> 
     assert await store.events.newest() == 3
 
 
+async def test_what_operations_wrote_is_found_however_much_there_is(store: Store) -> None:
+    many = tuple(event(EventType.CHECK_PASSED, batch=batch) for batch in range(1, 151))
+    for source in ("d/rollout-1", "d/rollout-2", "d/scale-3"):
+        await store.record(Record(source=source, step=1, events=(*many, event(EventType.BATCH_DONE))))
+    await store.record(Record(source="e/rollout-1", step=1, events=(event(EventType.CHECK_PASSED, deployment="e"),)))
+
+    found = await store.events.of_operations("d", {"d/rollout-1", "d/scale-3"}, {EventType.CHECK_PASSED})
+
+    assert [(it.operation, it.batch) for it in found] == [
+        (source, batch) for source in ("d/rollout-1", "d/scale-3") for batch in range(1, 151)
+    ]
+    assert await store.events.of_operations("d", set(), {EventType.CHECK_PASSED}) == []
+
+
 async def test_no_event_ever_appears_behind_a_cursor(postgres_store: Store) -> None:
     store = postgres_store
 

@@ -40,4 +40,5 @@ def carry_out(change: Change, output: str, wait: float | None) -> int:
     show({"kind": change.kind, "name": change.name, **answer}, output, CHANGED)
     if waiting is None:
         return REACHED
-    return waiting.follow([Goal(change.name, answer["operation"], reached=change.reached)])
+    revision = answer["revision"] if answer["changed"] else None
+    return waiting.follow([Goal(change.name, answer["operation"], reached=change.reached, revision=revision)])

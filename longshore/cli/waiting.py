@@ -27,6 +27,8 @@ class Goal(NamedTuple):
     """What shall be the stable version then, where the command says."""
     reached: frozenset[str] = frozenset({"Succeeded"})
     """Phases that are what was asked for."""
+    revision: int | None = None
+    """Number of the revision that changed; one that waits for another operation's end has no operation yet."""
 
 
 class Verdict(NamedTuple):
@@ -116,6 +118,8 @@ class Waiting:
     def _look(self, goal: Goal) -> Verdict | None:
         """A goal's verdict, if it is final or has settled."""
         try:
+            if goal.operation is None and goal.revision is not None:
+                return self._look_at_revision(goal, goal.revision)
             operation = find_operation(self._client, goal.deployment, goal.operation) if goal.operation else None
             ended = operation is not None and operation["phase"] not in {"Pending", "Progressing", "Paused"}
             stable = self._stable(goal) if goal.version and (ended or goal.operation is None) else None
@@ -129,6 +133,18 @@ class Waiting:
             return verdict
         since = self._since.setdefault(goal.deployment, time.monotonic())
         return verdict if time.monotonic() - since >= SETTLE_SECONDS else None
+
+    def _look_at_revision(self, goal: Goal, number: int) -> Verdict | None:
+        """The verdict of a revision that may wait: that of its operation while there is one, or how it ended."""
+        path = f"/v1/deployments/{segment(goal.deployment)}"
+        found = next((one for one in self._client.items(f"{path}/revisions") if one["number"] == number), None)
+        self._away = None
+        phase = found["phase"] if found else "Pending"
+        if phase != "Pending":
+            code = REACHED if phase in goal.reached else NEEDS_PERSON if phase == "Failed" else RETURNED
+            return Verdict(code, f"{goal.deployment}: revision {number} {phase}")
+        begun = [one["id"] for one in self._client.items(f"{path}/rollouts") if one["toRevision"] == number]
+        return self._look(goal._replace(operation=begun[-1])) if begun else None
 
     def _catch_up(self, goal: Goal) -> None:
         """Tell what happened up to the end: a look may come before the stream."""

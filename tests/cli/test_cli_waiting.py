@@ -64,7 +64,12 @@ def test_a_goal_is_judged(goal: Goal, found: dict[str, Any] | None, stable: str 
 
 def accept(harbour: Harbour, verb: str = "resume", operation_id: str | None = ROLLOUT) -> None:
     """Accept a control verb."""
-    answer = {"changed": True, "message": f"{verb} accepted", "revision": 2, "operation": operation_id}
+    answer = {
+        "changed": operation_id is not None,
+        "message": f"{verb} accepted",
+        "revision": 2,
+        "operation": operation_id,
+    }
     harbour.answers["POST", f"{PATH}/{verb}"] = lambda _: (202, answer)
 
 
@@ -247,6 +252,42 @@ def test_apply_waits_for_every_deployment_and_exits_as_the_worst(cli: Cli, harbo
         ["deployment/other", "changed"],
     ]
     assert {"digits/rollout-2 Succeeded", "other/rollout-5 RolledBack"} <= set(ran.err.splitlines())
+
+
+def test_a_revision_that_waits_is_followed_into_its_operation(cli: Cli, harbour: Harbour, tmp_path: Path) -> None:
+    manifest = tmp_path / "m.yaml"
+    manifest.write_text(MANIFESTS.split("---", maxsplit=1)[0])
+    harbour.answers["POST", "/v1/apply"] = {"items": [applied("digits", None)], "dryRun": False}
+    looked: list[Asked] = []
+
+    def rollouts(asked: Asked) -> Reply:
+        looked.append(asked)
+        begun = [{**operation(2, "Paused"), "toRevision": 2}] if len(looked) > 1 else []
+        return 200, {"items": [{**operation(1, "Superseded"), "toRevision": 1}, *begun], "next": None}
+
+    phases(harbour, operation(2, "Paused"))
+    harbour.answers["GET", f"{PATH}/rollouts"] = rollouts
+    harbour.listed(f"{PATH}/revisions", {"number": 1, "phase": "Superseded"}, {"number": 2, "phase": "Pending"})
+    harbour.answers["GET", PATH] = deployment("digits", version="1")
+
+    ran = cli("apply", "-f", str(manifest), "--wait")
+
+    assert (ran.code, ran.err) == (4, "digits/rollout-2 Paused\n")
+    assert len(looked) > 1
+
+
+@pytest.mark.parametrize(("phase", "code"), [("Succeeded", 0), ("Superseded", 3), ("Aborted", 3), ("Failed", 4)])
+def test_a_revision_without_an_operation_exits_as_it_ended(
+    cli: Cli, harbour: Harbour, tmp_path: Path, phase: str, code: int
+) -> None:
+    manifest = tmp_path / "m.yaml"
+    manifest.write_text(MANIFESTS.split("---", maxsplit=1)[0])
+    harbour.answers["POST", "/v1/apply"] = {"items": [applied("digits", None)], "dryRun": False}
+    harbour.listed(f"{PATH}/revisions", {"number": 2, "phase": phase})
+
+    ran = cli("apply", "-f", str(manifest), "--wait")
+
+    assert (ran.code, ran.err) == (code, f"digits: revision 2 {phase}\n")
 
 
 def test_applying_what_is_held_is_not_reached(cli: Cli, harbour: Harbour, tmp_path: Path) -> None:

@@ -105,7 +105,12 @@ def apply(files: Files, output: Output = "table", *, wait: Wait = False, timeout
     if waiting is None:
         return REACHED
     return waiting.follow(
-        Goal(item["name"], item["operation"], given.content["spec"]["version"])
+        Goal(
+            item["name"],
+            item["operation"],
+            given.content["spec"]["version"],
+            revision=None if item["result"] == "unchanged" else item["revision"],
+        )
         for given, item in zip(loaded, answer["items"], strict=True)
         if item["kind"] == "Deployment"
     )

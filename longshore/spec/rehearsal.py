@@ -1,15 +1,16 @@
 """A rehearsal: a fleet, how versions behave on it, and what is done and breaks when (DESIGN, section 8)."""
 
-from collections.abc import Iterable, Iterator
-from typing import Annotated, Any, Final, Literal, TextIO
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Annotated, Any, Final, Literal, Self, TextIO
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from longshore.spec.base import Spec
 from longshore.spec.checking import DocumentError, Path, check_as, did_you_mean
 from longshore.spec.deployment import DeploymentSpec, RolloutPolicy
 from longshore.spec.documents import API_VERSION, NamedMetadata
 from longshore.spec.loading import read_as
+from longshore.spec.merging import merged
 from longshore.spec.model_version import Resources
 from longshore.spec.quantities import Duration, Name, Version
 from longshore.spec.target import Host
@@ -19,8 +20,6 @@ TARGET: Final = "rehearsal"
 KIND: Final = "Rehearsal"
 LONGEST_OUTAGE_S: Final = 60.0
 """A worker is away for at most so long."""
-VERBS_NOT_YET: Final = ("approve",)
-"""Verbs of the format that this release's deployments do not have."""
 
 Instant = Annotated[Duration, Field(description="When, counted from the start; whole seconds.")]
 Deployed = Annotated[Name, Field(description="The deployment it is asked of.")]
@@ -66,6 +65,14 @@ class Asked(Spec):
     deployment: Deployed
 
 
+class PolicyChange(RolloutPolicy):
+    """Some fields of a policy: whether they fit together shows once they are merged."""
+
+    @model_validator(mode="after")
+    def _fields_fit_the_strategy(self) -> Self:
+        return self
+
+
 class Apply(Asked):
     """Apply a desired state: what is given replaces that field of the newest one."""
 
@@ -75,7 +82,13 @@ class Apply(Asked):
     version: Version | None = Field(default=None, description="The version that shall serve.")
     copies: int | None = Field(default=None, ge=0, le=10_000, description="Copies that shall serve.")
     idempotent: bool | None = Field(default=None, description="As in a deployment.")
-    rollout: RolloutPolicy | None = Field(default=None, description="Policy; only the fields that are written count.")
+    rollout: PolicyChange | None = Field(default=None, description="Policy; only the fields that are written count.")
+
+    def on(self, before: Mapping[str, Any]) -> dict[str, Any]:
+        """The desired state that it makes of the one before, both as written."""
+        given = self.model_dump(mode="json", by_alias=True, exclude_unset=True)
+        changes = {name: value for name, value in given.items() if name not in {"at", "do", "deployment", "labels"}}
+        return merged({"target": TARGET, **before}, changes)
 
 
 class Scale(Asked):
@@ -197,10 +210,15 @@ def load_rehearsals(paths: Iterable[str], stdin: TextIO | None = None) -> list[R
     Raises:
         ManifestError: with every problem of every document; also when there is no document at all.
     """
-    return [document for document, *_ in read_as(_checked, paths, stdin)]
+    return [document for document, *_ in read_as(checked, paths, stdin)]
 
 
-def _checked(content: Any) -> Rehearsal:
+def checked(content: Any) -> Rehearsal:
+    """Validate one rehearsal.
+
+    Raises:
+        DocumentError: with every problem of it.
+    """
     if isinstance(content, dict) and content.get("kind", KIND) != KIND:
         message = f"{content['kind']} is not a Rehearsal, which alone is rehearsed: write {KIND}"
         raise DocumentError([(("kind",), message)])
@@ -223,30 +241,45 @@ def _unknown_names(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
             yield ("spec", "traffic", name), _unknown("deployment", name, known)
     for index, event in enumerate(spec.timeline):
         at: Path = ("spec", "timeline", index)
-        if event.do in VERBS_NOT_YET:
-            yield (*at, "do"), f"{event.do} is not in this release of Longshore: remove it"
         if isinstance(event, Asked) and event.deployment not in known:
             yield (*at, "deployment"), _unknown("deployment", event.deployment, known)
         if isinstance(event, FailHost) and event.host not in hosts:
             yield (*at, "host"), _unknown("host", event.host, hosts)
         if event.at > spec.until:
             yield (*at, "at"), "is after until, when the rehearsal is given up: move one of them"
-    yield from _unfinished_applies(spec)
+    yield from _misapplied(spec)
 
 
-def _unfinished_applies(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
-    """The first apply of a deployment that is not given must say what to serve."""
-    seen = set(spec.given)
-    order = sorted(range(len(spec.timeline)), key=lambda index: spec.timeline[index].at)
+def _misapplied(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
+    """Applies that make no desired state of the one before, taken to have been accepted; see also `Asking`."""
+    newest = {name: _written(given) for name, given in spec.given.items()}
+    order = sorted(range(len(spec.timeline)), key=lambda index: int(spec.timeline[index].at))
     for index in order:
-        event = spec.timeline[index]
-        if not isinstance(event, Apply) or event.deployment in seen:
+        event, at = spec.timeline[index], ("spec", "timeline", index)
+        if not isinstance(event, Apply):
             continue
-        seen.add(event.deployment)
-        for field in ("model", "version"):
-            if getattr(event, field) is None:
-                message = f"{event.deployment} is not given, so its first apply needs a {field}: add it"
-                yield ("spec", "timeline", index, field), message
+        before = newest.get(event.deployment, {})
+        missing = [field for field in ("model", "version") if field not in before and getattr(event, field) is None]
+        for field in missing:
+            yield (*at, field), f"{event.deployment} is not given, so its first apply needs a {field}: add it"
+        if missing:
+            continue
+        if event.model is not None and event.model != before.get("model", event.model):
+            yield (
+                (*at, "model"),
+                f"{event.deployment} serves {before['model']}, and a deployment's model never changes: remove it",
+            )
+            continue
+        desired = event.on(before)
+        try:
+            newest[event.deployment] = _written(check_as(DeploymentSpec, desired))
+        except DocumentError as error:
+            for path, message in error.problems:
+                yield (*at, *path), message
+
+
+def _written(spec: DeploymentSpec) -> dict[str, Any]:
+    return spec.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 def _unknown(what: str, name: str, known: Iterable[str]) -> str:

@@ -4,7 +4,7 @@
 |---|---|---|
 | `engine` | `python -m worker.rehearsal` | plays the timeline: asks, breaks, passes the time, and makes the answer |
 | `world` | the same process | the fleet, its traffic, what was lost, and whether all is at rest |
-| `crew` | `python -m worker.rehearsal.crew` | the workers, which a crash really kills; they reach the world by `link` |
+| `crew` | a fork of it, see `hiring` | the workers, which a crash really kills; they reach the world by `link` |
 | `clock` | both | simulated seconds in the time of Temporal's test server |
 | `server` | both | processes that get no stdio and die with their parent |
 """

@@ -8,6 +8,7 @@ import sys
 from longshore.spec.rehearsal import Rehearsal
 from worker.rehearsal.asking import UnansweredError
 from worker.rehearsal.engine import CrewError, rehearse
+from worker.rehearsal.hiring import hiring
 from worker.rehearsal.passing import StuckError
 from worker.rehearsal.seeding import DoesNotFitError
 from worker.rehearsal.server import MissingProgramError, die_with_parent
@@ -21,7 +22,8 @@ def main() -> int:
     die_with_parent()
     rehearsal = Rehearsal.model_validate_json(sys.stdin.read())
     try:
-        answer = asyncio.run(rehearse(rehearsal))
+        with hiring() as crews:
+            answer = asyncio.run(rehearse(rehearsal, crews))
     except DoesNotFitError as error:
         return _told(error, UNUSABLE)
     except (CrewError, StuckError, UnansweredError, MissingProgramError) as error:

@@ -14,6 +14,7 @@ from longshore.messages import (
     TASK_QUEUE,
     Answer,
     ApplyRequest,
+    ApproveRequest,
     ControlRequest,
     PromoteRequest,
     Refusal,
@@ -24,9 +25,9 @@ from longshore.messages import (
     workflow_id,
 )
 from longshore.planning.words import Event, EventType
+from longshore.spec.checking import DocumentError, check_as
 from longshore.spec.deployment import DeploymentSpec
-from longshore.spec.merging import merged
-from longshore.spec.rehearsal import TARGET, Apply, Promote, Scale, Undo
+from longshore.spec.rehearsal import Apply, Approve, Promote, Scale, Undo
 from longshore.spec.rehearsal import Request as Asked
 from longshore.store.records import Record
 from longshore.store.store import Store
@@ -72,6 +73,9 @@ class Asking:
                 raise
             refusal = Refusal(reason="Retired", message="is retired: longshore apply -f FILE onboards it again")
             await self._refused(event, key, refusal)
+            return
+        except DocumentError as error:
+            await self._refused(event, key, Refusal(reason="Invalid", message=_sentence(error)))
             return
         except TimeoutError:
             raise UnansweredError(f"no worker took in {event.do} of {event.deployment}") from None
@@ -126,11 +130,13 @@ class Asking:
         await self._store.record(Record(source=f"request/{key}", step=0, events=(told,)))
 
     async def _desired(self, event: Apply, key: str) -> ApplyRequest:
-        """The newest desired state, with what the event gives in its place."""
+        """The newest desired state, with what the event gives in its place.
+
+        Raises:
+            DocumentError: they do not fit together.
+        """
         labels, before = await self._newest(event.deployment)
-        given = event.model_dump(mode="json", by_alias=True, exclude_unset=True)
-        changes = {name: value for name, value in given.items() if name not in {"at", "do", "deployment", "labels"}}
-        spec = DeploymentSpec.model_validate(merged({"target": TARGET, **before}, changes))
+        spec = check_as(DeploymentSpec, event.on(before))
         behaviour = self._world.behaviour(spec.version)
         return ApplyRequest(
             actor=ACTOR,
@@ -162,4 +168,11 @@ def request_of(event: Asked, key: str) -> Request:
         return PromoteRequest(actor=ACTOR, key=key, full=event.full)
     if isinstance(event, Undo):
         return UndoRequest(actor=ACTOR, key=key, to=event.to)
+    if isinstance(event, Approve):
+        return ApproveRequest(actor=event.by, key=key, roles=event.roles)
     return ControlRequest(actor=ACTOR, key=key)
+
+
+def _sentence(error: DocumentError) -> str:
+    """What does not fit, in one line."""
+    return "; ".join(f"{'.'.join(map(str, path))}: {message}" for path, message in error.problems)

@@ -1,8 +1,6 @@
-"""`python -m worker.rehearsal.crew`: the workers of a rehearsal, with the world at the other end of a link."""
+"""The workers of a rehearsal, with the world at the other end of a link."""
 
 import asyncio
-import os
-import sys
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -189,9 +187,3 @@ def _target_worker(client: Client, store: Store, traffic: FarTraffic, world: Wor
         task_queue=target_queue(TARGET),
         activities=target_activities(FarBackend(world), store, traffic, clock.now, ForeseeingMeter),
     )
-
-
-if __name__ == "__main__":
-    address, origin, socket, database_url = sys.argv[1:]
-    asyncio.run(work(address, datetime.fromisoformat(origin), Path(socket), database_url))
-    os._exit(0)

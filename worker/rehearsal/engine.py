@@ -1,14 +1,12 @@
 """Plays a rehearsal: asks, breaks and passes the time until all is at rest."""
 
 import asyncio
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import groupby
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from temporalio.client import Client
 
@@ -29,25 +27,31 @@ from worker.rehearsal import link, server
 from worker.rehearsal.answer import answer_of
 from worker.rehearsal.asking import Asking
 from worker.rehearsal.clock import Clock, seconds_of
+from worker.rehearsal.hiring import Hiring
 from worker.rehearsal.passing import Time, server_time
 from worker.rehearsal.seeding import seed
 from worker.rehearsal.world import World
 
 CREW_LIMIT = 60.0
 """Real seconds for the workers to be there; they take one."""
-GLANCE_S = 60
+GLANCE_S = 600
 """Simulated seconds between two looks whether something has begun that will change by itself."""
 ACTS_FROM, ACTS_SPAN = 0.5, 0.4
 """The timeline acts from the middle of a second on: by then all that workflows do at that instant is done."""
-RETURNS_AT = 0.25
+SETTLED = 0.95
+"""By then all that was asked at the end of the timeline has begun: before, what stands still may be about to move."""
+RETURNS_AT, RETURNS_SPAN = 0.25, 0.2
 """A worker is back before the timeline acts in the same second, and after the instant began."""
+
+
+E = TypeVar("E")
 
 
 class CrewError(Exception):
     """The workers did not come up, or ended unasked."""
 
 
-async def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
+async def rehearse(rehearsal: Rehearsal, hiring: Hiring) -> dict[str, Any]:
     """Play a rehearsal to its end and say how it went.
 
     Raises:
@@ -56,19 +60,20 @@ async def rehearse(rehearsal: Rehearsal) -> dict[str, Any]:
         CrewError, StuckError, UnansweredError: the machinery failed, not the rollout.
     """
     with tempfile.TemporaryDirectory(prefix="ls-") as folder, ExitStack() as stack:
-        return await Engine(rehearsal, Path(folder), stack).play()
+        return await Engine(rehearsal, hiring, Path(folder), stack).play()
 
 
 class Engine:
     """Plays one rehearsal."""
 
-    def __init__(self, rehearsal: Rehearsal, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, rehearsal: Rehearsal, hiring: Hiring, folder: Path, stack: ExitStack) -> None:
         self._spec: Final = rehearsal.spec
+        self._hiring = hiring
         self._name = rehearsal.metadata.name
         self._folder = folder
         self._stack = stack
         self._database_url = f"sqlite+aiosqlite:///{folder / 'store.sqlite'}"
-        self._crew: subprocess.Popen[bytes] | None = None
+        self._hired = False
         self._returns: int | None = None
         """When the workers that crashed are replaced."""
         self._held_back: list[Request] = []
@@ -113,11 +118,12 @@ class Engine:
         until = int(self._spec.until)
         ordered = sorted(self._spec.timeline, key=lambda event: int(event.at))
         for second, together in groupby(ordered, key=lambda event: int(event.at)):
-            for event, part in _spread(list(together)):
+            for event, part in _spread(list(together), ACTS_FROM, ACTS_SPAN):
                 await self._pass_to(second, part)
                 await self._do(event)
                 self._world.upcoming.popleft()
         last = int(ordered[-1].at) if ordered else 0
+        await self._pass_to(last, SETTLED)
         while self._returns is not None or not self._asking.answered:
             last = min(max(last + 1, self._returns or 0), until)
             await self._pass_to(last, ACTS_FROM)
@@ -198,6 +204,10 @@ class Engine:
     def _socket(self) -> Path:
         return self._folder / "world.sock"
 
+    @property
+    def _log(self) -> Path:
+        return self._folder / "crew.log"
+
     async def _hire(self) -> None:
         """Start the workers.
 
@@ -205,9 +215,8 @@ class Engine:
             CrewError: they did not come up.
         """
         self._world.crew_ready.clear()
-        where = (self._address, self._origin.isoformat(), str(self._socket), self._database_url)
-        with (self._folder / "crew.log").open("wb") as log:
-            self._crew = server.start([sys.executable, "-m", "worker.rehearsal.crew", *where], log.fileno())
+        self._hiring.hire(self._address, self._origin, self._socket, self._database_url, self._log)
+        self._hired = True
         deadline = asyncio.get_running_loop().time() + CREW_LIMIT
         while not self._world.crew_ready.is_set():
             self._see_to_crew()
@@ -216,15 +225,15 @@ class Engine:
             await asyncio.wait({asyncio.ensure_future(self._world.crew_ready.wait())}, timeout=0.1)
 
     def _see_to_crew(self) -> None:
-        if self._crew is not None and self._crew.poll() is not None:
-            said = (self._folder / "crew.log").read_text(errors="replace").strip().splitlines()
+        if self._hired and self._hiring.ended():
+            said = self._log.read_text(errors="replace").strip().splitlines()
             raise CrewError(f"the workers ended unasked: {said[-1] if said else 'they said nothing'}")
 
     def _dismiss(self) -> None:
         """Kill the workers."""
-        if self._crew is not None:
-            server.kill(self._crew)
-            self._crew = None
+        if self._hired:
+            self._hiring.dismiss()
+            self._hired = False
 
     async def _outlast(self, second: int) -> None:
         """Pass the time without workers, then start others, and ask what was held back."""
@@ -234,14 +243,15 @@ class Engine:
         self._returns = None
         await self._hire()
         held_back, self._held_back = self._held_back, []
-        for event in held_back:
+        for event, part in _spread(held_back, RETURNS_AT, RETURNS_SPAN):
+            await self._pass_to(second, part)
             await self._asking.ask(event)
 
 
 _BEHAVIOUR: Final = ("startup", "resources", "error_rate", "latency", "never_ready", "side_by_side")
 
 
-def _spread(events: list[Event]) -> Iterator[tuple[Event, float]]:
+def _spread(events: list[E], begin: float, span: float) -> Iterator[tuple[E, float]]:
     """Events of one second, each at its own part of it, so that each finds all that the one before set off done."""
     for index, event in enumerate(events):
-        yield event, ACTS_FROM + ACTS_SPAN * index / len(events)
+        yield event, begin + span * index / len(events)

@@ -14,7 +14,7 @@ from worker.rehearsal.clock import Clock
 STUCK = 0.02
 """Real seconds after which a server that nobody works for is held up by a task that nobody takes."""
 SLEEP_LIMIT = 300.0
-"""Real seconds for a minute of simulated time; on any machine that works it takes less than one."""
+"""Real seconds for the time between two looks of the engine; on any machine that works it takes a few at most."""
 
 
 class StuckError(Exception):

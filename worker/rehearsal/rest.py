@@ -73,8 +73,8 @@ class Rest:
         return operation.reason == INSUFFICIENT and self.refused.get(operation.id) == self.room
 
     def _as_desired(self, row: DeploymentRow | None) -> bool:
-        """Whether the copies are those of the stable revision, and no others."""
-        if row is None:
+        """Whether the copies are those of the stable revision, and no others; warm ones are due to be given up."""
+        if row is None or row.warm is not None:
             return False
         wanted = Counter({row.version: row.spec.copies}) if row.version and not row.retired else Counter[str | None]()
         theirs = [copy for copy in self.fleet.copies if copy.level.deployment == row.name]

@@ -3,6 +3,8 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -26,7 +28,8 @@ Written = Annotated[Format, typer.Option("--output", "-o", help="How the answer 
 
 def rehearse(file: One, output: Written = "table") -> int:
     """Play a rollout in skipped time on a simulated fleet, with nothing else running; exit 0 however it ends."""
-    answer = _play(_load(file))
+    with _engine() as engine:  # it starts while the file is read
+        answer = _play(_load(file), engine)
     if output == "table":
         typer.echo(story(answer), nl=False)
     else:
@@ -47,19 +50,28 @@ def _load(file: str) -> "Rehearsal":
     return found[0]
 
 
-def _play(rehearsal: "Rehearsal") -> dict[str, Any]:
-    """Run the engine. It gets no stdio of ours but pipes, which are read to their end."""
-    ran = subprocess.run(
+@contextmanager
+def _engine() -> Iterator["subprocess.Popen[str]"]:
+    """The engine. It gets no stdio of ours but pipes, which are read to their end."""
+    with subprocess.Popen(
         [sys.executable, "-m", ENGINE],
-        input=rehearsal.model_dump_json(by_alias=True, exclude_unset=True),
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        check=False,
-    )
-    if ran.returncode != 0:
-        said = ran.stderr.strip().splitlines()
-        code = USAGE if ran.returncode == USAGE else ERROR
-        raise Stop(said[-1] if said else f"the engine of rehearsals ended with {ran.returncode}", code)
-    answer: dict[str, Any] = json.loads(ran.stdout)
+    ) as engine:
+        try:
+            yield engine
+        finally:
+            engine.kill()
+
+
+def _play(rehearsal: "Rehearsal", engine: "subprocess.Popen[str]") -> dict[str, Any]:
+    told, said = engine.communicate(rehearsal.model_dump_json(by_alias=True, exclude_unset=True))
+    if engine.returncode != 0:
+        lines = said.strip().splitlines()
+        code = USAGE if engine.returncode == USAGE else ERROR
+        raise Stop(lines[-1] if lines else f"the engine of rehearsals ended with {engine.returncode}", code)
+    answer: dict[str, Any] = json.loads(told)
     return answer

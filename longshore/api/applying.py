@@ -7,10 +7,12 @@ from http import HTTPStatus
 from pydantic import BaseModel
 
 from longshore.api.answers import Applied, ApplyAnswer
+from longshore.api.authorisation import require
 from longshore.api.controlling import record_refusal
 from longshore.api.dependencies import Dependencies
 from longshore.api.judging import Given, Judgement, Result, Stored, judge, read
 from longshore.api.problems import FieldProblem, ProblemError, conflict
+from longshore.api.repeating import Change
 from longshore.api.requests import ApplyBody
 from longshore.api.temporal import RefusedError
 from longshore.messages import ApplyRequest, Refusal, VersionFacts, operation_id
@@ -22,16 +24,19 @@ AT_ONCE = 8
 """Deployments applied at the same time: enough to hide the way to Temporal, too few to flood a worker."""
 
 
-async def apply(deps: Dependencies, body: ApplyBody, actor: str, key: str) -> ApplyAnswer:
-    """Apply documents.
+async def apply(deps: Dependencies, body: ApplyBody, asked: Change) -> ApplyAnswer:
+    """Apply documents. A freeze that is there is changed only by who may override it: else its change would be a way.
 
     Raises:
-        ProblemError: 422 or 409 before anything changed; 409 with what was done when a deployment was refused.
+        ProblemError: 422, 409 or 403 before anything changed; 409 with what was done when a deployment was refused.
         TemporalUnavailableError: no answer; the same key again goes on where this ended.
     """
     given, stored, judgement = await judged(deps, body)
-    applied = await _apply_registered(deps, given, judgement, actor)
-    applied |= await _apply_deployments(deps, given, stored, actor, key)
+    for one in given:
+        if isinstance(one.document, Freeze) and judgement.verdicts[one.index].result == "changed":
+            require("override", asked.actor, asked.roles, f"change freeze {one.name}, which holds rollouts")
+    applied = await _apply_registered(deps, given, judgement, asked.actor)
+    applied |= await _apply_deployments(deps, given, stored, asked.actor, asked.key)
     return ApplyAnswer(items=tuple(applied[one.index] for one in given), dry_run=False)
 
 

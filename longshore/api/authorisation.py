@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Annotated, Final, Literal
 
@@ -45,14 +45,23 @@ class Permitted:
             ProblemError: 401 without a valid key, 403 when its roles do not suffice.
         """
         key = await verified(dependencies, credentials.credentials if credentials else None)
-        if not ROLES[self.permission].intersection(key.roles):
-            raise ProblemError(
-                HTTPStatus.FORBIDDEN,
-                "Forbidden",
-                f"the key {key.name!r} may not {self.permission}: ask for a key with one of the roles "
-                + ", ".join(sorted(ROLES[self.permission])),
-            )
+        require(self.permission, key.name, key.roles, self.permission)
         return key
+
+
+def require(permission: Permission, name: str, roles: Iterable[str], what: str) -> None:
+    """Let the key of this name and roles go on, if one of them has a permission, with what it wants to do.
+
+    Raises:
+        ProblemError: 403; none has it.
+    """
+    if not ROLES[permission].intersection(roles):
+        raise ProblemError(
+            HTTPStatus.FORBIDDEN,
+            "Forbidden",
+            f"the key {name!r} may not {what}: ask for a key with one of the roles "
+            + ", ".join(sorted(ROLES[permission])),
+        )
 
 
 Reader = Annotated[ApiKey, Depends(Permitted("read"))]

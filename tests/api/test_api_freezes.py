@@ -80,3 +80,28 @@ async def test_a_wrong_freeze_is_told_as_a_file_would_be(client: httpx.AsyncClie
             "message": "unknown time zone `Berlin`: did you mean `Europe/Berlin`?",
         }
     ]
+
+
+async def test_an_operator_may_add_a_freeze_and_leave_it_but_not_loosen_it(
+    client: httpx.AsyncClient, store: Store
+) -> None:
+    _, key = await store.keys.create("bob", roles=("operator",))
+    client.headers["Authorization"] = f"Bearer {key}"
+    assert await results(client, freeze()) == [("created", "new")]
+    assert await results(client, freeze()) == [("unchanged", "as it is")]
+    refusal = problem(await applied(client, TARGET, freeze(reason="none")), 403, "Forbidden")
+    assert refusal["detail"] == (
+        "the key 'bob' may not change freeze sale, which holds rollouts: ask for a key with one of the roles admin, "
+        "approver"
+    )
+    problem(await client.delete("/v1/freezes/sale"), 403, "Forbidden")
+    (kept,) = await store.freezes.list()
+    assert kept.spec.reason == "peak"
+    assert await store.targets.list() == []
+
+
+async def test_an_operator_who_is_an_approver_too_may_change_a_freeze(client: httpx.AsyncClient, store: Store) -> None:
+    await results(client, freeze())
+    _, key = await store.keys.create("eve", roles=("operator", "approver"))
+    client.headers["Authorization"] = f"Bearer {key}"
+    assert await results(client, freeze(reason="sale")) == [("changed", "spec.reason peak → sale")]

@@ -24,7 +24,7 @@ ADMINS = frozenset({"admin"})
 NOT_READING: dict[tuple[str, str], frozenset[str]] = {
     ("post", "/v1/apply"): CHANGERS,
     ("delete", "/v1/targets/{target}"): CHANGERS,
-    ("delete", "/v1/freezes/{freeze}"): CHANGERS,
+    ("delete", "/v1/freezes/{freeze}"): DECIDERS,
     ("delete", "/v1/deployments/{deployment}"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/scale"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/undo"): CHANGERS,

@@ -20,4 +20,4 @@ async def apply_documents(deps: Deps, asked: Asked, body: ApplyBody) -> ApplyAns
     """
     if body.dry_run:
         return await preview(deps, body)
-    return await once(deps, asked, ApplyAnswer, lambda: apply(deps, body, asked.actor, asked.key))
+    return await once(deps, asked, ApplyAnswer, lambda: apply(deps, body, asked))

@@ -6,7 +6,7 @@ from longshore.api.answers import ChangeAnswer, FreezeAnswer, Page
 from longshore.api.authorisation import Reader
 from longshore.api.dependencies import Dependencies, Deps
 from longshore.api.problems import not_found
-from longshore.api.repeating import Asked, once
+from longshore.api.repeating import AskedOverride, once
 from longshore.api.requests import Part, page_of
 from longshore.planning.freezes import holds_until
 from longshore.spec.quantities import Name
@@ -31,8 +31,8 @@ async def get_freeze(deps: Deps, _: Reader, freeze: Name) -> FreezeAnswer:
 
 
 @router.delete("/{freeze}")
-async def delete_freeze(deps: Deps, asked: Asked, freeze: Name) -> ChangeAnswer:
-    """Forget a freeze: what it held may begin. What is gone already is no change."""
+async def delete_freeze(deps: Deps, asked: AskedOverride, freeze: Name) -> ChangeAnswer:
+    """Forget a freeze: what it held may begin, so it takes who may override. What is gone already is no change."""
 
     async def delete() -> ChangeAnswer:
         changed = await deps.store.freezes.delete(freeze)

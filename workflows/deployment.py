@@ -70,6 +70,7 @@ class DeploymentWorkflow:
         self._untold: list[Event] = []
         """Of revisions that ended unstarted; recorded with the next saying."""
         self._recording = asyncio.Lock()
+        self._revising = asyncio.Lock()
 
     @workflow.run
     async def run(self, carried: DeploymentState | None = None) -> None:  # noqa: ARG002 - taken by __init__
@@ -315,8 +316,10 @@ class DeploymentWorkflow:
                 raise _refused(decision)
             if decision.ask is None or decision.ask.spec is None:
                 return await self._carry_out(request, decision)
-            if (answer := await self._revise(request, decision, decision.ask.spec)) is not None:
-                return answer  # otherwise the operation ended before it heard: what is asked means something else now
+            if (answer := await self._revise(request, decide)) is not None:
+                return (
+                    answer  # otherwise what is under way has changed meanwhile, and what is asked means something else
+                )
 
     async def _carry_out(self, request: Request, decision: Accepted) -> Answer:
         before = self.state
@@ -330,11 +333,18 @@ class DeploymentWorkflow:
             await self._line.send(before.operation.number, verb=decision.ask.verb, actor=request.actor)
         return decision.answer
 
-    async def _revise(self, request: Request, decision: Accepted, spec: DeploymentSpec) -> Answer | None:
-        """Let the operation under way go on to another desired state; None when it ended without answering."""
-        order, labels = self.state.operation, decision.state.labels
-        if order is None:
-            raise AssertionError("only an operation that is under way is revised")
+    async def _revise(self, request: Request, decide: Callable[[], Accepted | Refusal]) -> Answer | None:
+        """Let the operation under way go on to another desired state; None when there is none to answer that."""
+        async with self._revising:  # one after the other, each from what the one before it came to
+            decision, order = decide(), self.state.operation
+            if order is None or isinstance(decision, Refusal) or decision.ask is None or decision.ask.spec is None:
+                return None
+            return await self._revise_to(decision.ask.spec, order, request, decision)
+
+    async def _revise_to(
+        self, spec: DeploymentSpec, order: OperationOrder, request: Request, decision: Accepted
+    ) -> Answer | None:
+        labels = decision.state.labels
 
         def revised(state: DeploymentState) -> DeploymentState:
             return superseding.revised(state.model_copy(update={"labels": labels}), order.number, spec)

@@ -87,6 +87,17 @@ async def test_copies_scaled_on_the_way_stay_when_the_rollout_is_aborted(world: 
     assert (await world.view()).row.spec.copies == 6
 
 
+async def test_of_two_who_revise_at_once_neither_takes_back_what_the_other_changed(world: World) -> None:
+    await rolling(world)
+    await asyncio.gather(
+        world.apply("2", bake="0s"), world.ask("scale", copies=6), world.apply("2", copies=5, bake="0s")
+    )
+    await world.ended_at(2)
+    spec = (await world.view()).row.spec
+    assert spec.rollout.bake == 0
+    assert world.copies() == {"2": spec.copies}
+
+
 async def test_a_rollout_on_its_way_back_is_not_revised_and_says_so(world: World) -> None:
     await rolling(world)
     await world.until(EventType.TRAFFIC_SHIFTED, batch=3, revision=2)

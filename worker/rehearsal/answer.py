@@ -33,7 +33,7 @@ async def answer_of(name: str, ended: str, world: World, store: Store) -> dict[s
         "ended": ended,
         "duration": float(world.second),
         "deployments": deployments,
-        "events": [_event(event) for event in events],
+        "events": [_event(event, world) for event in events],
         "peakAccelerators": world.tally.peak_accelerators,
         "peakVersions": world.tally.peak_versions,
         "requests": {"total": counted.total, "failed": counted.failed},
@@ -42,8 +42,8 @@ async def answer_of(name: str, ended: str, world: World, store: Store) -> dict[s
     }
 
 
-def _event(event: StoredEvent) -> dict[str, Any]:
-    """An event with its evidence laid beside its own fields, and instants as seconds from the start."""
+def _event(event: StoredEvent, world: World) -> dict[str, Any]:
+    """An event with its evidence laid beside its own fields, instants as seconds from the start, and what was there."""
     evidence = {
         key: seconds_of(datetime.fromisoformat(value)) if key in INSTANTS and value else value
         for key, value in event.evidence.items()
@@ -58,4 +58,5 @@ def _event(event: StoredEvent) -> dict[str, Any]:
         "actor": event.actor,
         "message": event.message,
         "operation": event.operation,
+        "scene": world.scenes.of(event),
     }

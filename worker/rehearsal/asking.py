@@ -127,6 +127,7 @@ class Asking:
             message=refusal.message,
             evidence={"verb": event.do, "reason": refusal.reason},
         )
+        self._world.scenes.remember((told,))
         await self._store.record(Record(source=f"request/{key}", step=0, events=(told,)))
 
     async def _desired(self, event: Apply, key: str) -> ApplyRequest:

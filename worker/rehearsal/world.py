@@ -16,6 +16,7 @@ from longshore.traffic.simulated import SimulatedTraffic
 from worker.rehearsal.clock import seconds_of, simulated
 from worker.rehearsal.link import Question
 from worker.rehearsal.rest import Rest, instant_of
+from worker.rehearsal.scenes import Scenes
 from worker.rehearsal.tally import Tally
 
 MS = 1000.0
@@ -46,6 +47,7 @@ class World:
         )
         self.rest = Rest(self.fleet)
         self.tally = Tally(self.fleet)
+        self.scenes = Scenes(self.fleet, self.traffic)
         self.resting = False
         """Whether the timeline is done, so that rest is the end."""
         self.at_rest = asyncio.Event()
@@ -94,6 +96,7 @@ class World:
             said = instant_of(record)
             if said is not None:
                 await self.pass_to(int(seconds_of(said)))
+            self.scenes.remember(record.events)
             self._expect(record)
         getattr(self.rest, question.method)(*question.arguments)
         self._look_for_rest()
@@ -196,4 +199,5 @@ class World:
 
     async def _tell(self, deployment: str, about: str, type_: EventType, message: str, **evidence: Any) -> None:
         event = Event(at=self.now(), deployment=deployment, type=type_, message=message, evidence=evidence)
+        self.scenes.remember((event,))
         await self._store.record(Record(source=f"{about}/{type_}", step=self.second, events=(event,)))

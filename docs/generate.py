@@ -68,7 +68,7 @@ CLI = """\
 | 3 | rolled back, aborted or superseded |
 | 4 | paused, blocked or failed: a person is needed |
 | 5 | the client stopped waiting (`--timeout`, Ctrl-C), the server goes on |
-| 6 | `diff` found changes |
+| 6 | `plan --exit-code` or `diff` found changes |
 
 | variable | |
 |---|---|

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from longshore.cli.commands import declare, keys, read, rehearse, rollout, stack
+from longshore.cli.commands import declare, keys, plan, read, rehearse, rollout, stack
 from longshore.cli.exits import USAGE, Stop
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ _PANELS: dict[str, dict[str, Callable[..., int]]] = {
     "The embedded stack": {"up": stack.up, "down": stack.down, "demo": stack.demo, "doctor": stack.doctor},
     "Desired state": {
         "apply": declare.apply,
+        "plan": plan.plan,
         "diff": declare.diff,
         "rehearse": rehearse.rehearse,
         "delete": declare.delete,

@@ -16,7 +16,7 @@ NEEDS_PERSON = 4
 STOPPED_WAITING = 5
 """The client stopped waiting; the server goes on."""
 CHANGES = 6
-"""`diff` found changes."""
+"""`plan --exit-code` or `diff` found changes."""
 
 DEBUG = "LONGSHORE_DEBUG"
 

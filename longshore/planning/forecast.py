@@ -58,6 +58,8 @@ class Plan(Value):
     """How many of these are beyond what it holds now."""
     lowest_ready: int
     """Fewest copies ready at any instant; of a first version from when all are ready."""
+    dip: int = 0
+    """How many fewer that is than are ready now and are to be in the end."""
     fits: bool
     """Whether there is room now; if not, the rest of the plan is what it would be with room."""
     unplaced: int = 0
@@ -185,6 +187,7 @@ def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present) 
         peak_accelerators=trace.peak,
         extra_accelerators=trace.peak - trace.held_before,
         lowest_ready=trace.lowest_ready or 0,
+        dip=max(0, min(trace.ready_before, order.spec.copies) - (trace.lowest_ready or 0)),
         fits=present.short is None and short is None,
         unplaced=unplaced,
         placement=target.placement(order.new.version),

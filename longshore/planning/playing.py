@@ -40,7 +40,7 @@ from longshore.planning.operation import (
 from longshore.planning.rollout_state import RolloutState
 from longshore.planning.room import Grant, Reservation, ReservationRequest
 from longshore.planning.scale import ScaleState
-from longshore.planning.words import EventType, OperationKind
+from longshore.planning.words import EventType, OperationKind, Phase
 
 MOST_DECISIONS: Final = 200_000
 """A planner that has not come to an end by then never will; ten thousand copies one by one take half as many."""
@@ -84,6 +84,8 @@ class Trace:
     began: datetime
     held_before: int
     """Accelerators that the deployment held before it."""
+    ready_before: int
+    """Copies that were ready before it, of all versions."""
     legs: list[Leg] = field(default_factory=list)
     peak: int = 0
     """Most accelerators that the deployment held, its copies in any state."""
@@ -121,7 +123,7 @@ class Play:
         self.order = self.order.model_copy(
             update={"spec": self.order.spec.model_copy(update={"rollout": policy}), "state": None}
         )
-        self._trace = Trace(began=self.target.now, held_before=self.target.held)
+        self._trace = Trace(self.target.now, held_before=self.target.held, ready_before=self.target.ready)
         self._looked = self.target.now
         self._wanted = self.order.spec.copies if self.order.old is None else 0
         self._weight = 100 if self.order.kind is OperationKind.SCALE else 0
@@ -146,8 +148,10 @@ class Play:
             if decision.actions:
                 given = self._carry_out(decision.actions)
                 continue
-            given = {} if decision.wait_until else {"commands": (self._yes(decision, number + 1),)}
-            self._wait(decision, state, again=decision.state == stood)
+            stands = decision.phase is Phase.PAUSED
+            given = {"commands": (self._yes(decision, number + 1),)} if stands else {}
+            if not stands:
+                self._wait(decision, state, again=decision.state == stood)
             stood = decision.state
         raise AssertionError(f"{self.order.id} does not come to an end: {state!r}")
 
@@ -165,7 +169,9 @@ class Play:
             self.target.make_room(self._refused[0])
             self._refused = None
             return
-        if decision.wait_until is None or decision.wait_until <= self.target.now:
+        if decision.wait_until is None:
+            raise AssertionError(f"{self.order.id} waits for nobody: {state!r}")
+        if decision.wait_until <= self.target.now:
             return
         now, step = self.target.now, decision.wait_until - self.target.now
         looks = 1

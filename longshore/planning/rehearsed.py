@@ -6,6 +6,8 @@ from functools import reduce
 from math import inf
 from typing import Final, NamedTuple
 
+from pydantic import ValidationError
+
 from longshore.planning.forecast import Forecast, Plan, Present, forecast
 from longshore.planning.idealised import IdealTarget
 from longshore.planning.observed import Copy, CopyState, ObservedHost
@@ -119,7 +121,11 @@ def _request(apply: Apply, spec: RehearsalSpec) -> ApplyRequest:
     given = spec.given.get(apply.deployment)
     before = given.model_dump(mode="json", by_alias=True) if given else {}
     changes = apply.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude=NOT_DESIRED)
-    desired = DeploymentSpec.model_validate(merged({"target": TARGET, **before}, changes))
+    try:
+        desired = DeploymentSpec.model_validate(merged({"target": TARGET, **before}, changes))
+    except ValidationError as error:
+        said = error.errors()[0]["msg"].removeprefix("Value error, ")
+        raise UnplannableError(f"{apply.deployment}: {said}") from error
     return ApplyRequest(
         actor=ACTOR,
         key=ACTOR,

@@ -41,6 +41,7 @@ async def test_a_version_of_the_same_documents_is_planned_as_if_it_were_register
                 "peakAccelerators": 3,
                 "extraAccelerators": 1,
                 "lowestReady": 2,
+                "dip": 0,
                 "fits": True,
                 "unplaced": 0,
                 "placement": {"a": 2},

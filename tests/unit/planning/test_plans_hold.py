@@ -4,6 +4,7 @@ import sys
 from pathlib import Path
 
 from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import Phase as Phases
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -19,6 +20,7 @@ FLEETS = settings(
     max_examples=300,
     deadline=None,
     derandomize=True,
+    phases=[Phases.explicit, Phases.generate, Phases.shrink],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
 )
 percents = st.sampled_from(["10%", "25%", "40%", "100%"])

@@ -139,11 +139,13 @@ async def test_a_deployment_keeps_its_model_and_target(client: httpx.AsyncClient
 
 
 async def test_a_refused_deployment_does_not_keep_the_others_and_is_on_record(
-    client: httpx.AsyncClient, worker: Worker, store: Store
+    client: httpx.AsyncClient, worker: Worker, seed: Seed, store: Store
 ) -> None:
+    await seed()
     await applied(client, TARGET, version("1"), version("2"), deployment(), key="first")
+    await client.delete("/v1/deployments/digits")
     answer = await applied(client, deployment(label="2"), deployment("other"), key="second")
-    refusal = problem(answer, 409, "OperationUnderWay")
+    refusal = problem(answer, 409, "Retiring")
     again = await applied(client, deployment(label="2"), deployment("other"), key="second")
     assert again.json() | {"instance": ""} == refusal | {"instance": ""}
     items, errors = refusal["items"], refusal["errors"]
@@ -180,14 +182,12 @@ async def test_a_refused_verb_is_409_with_what_would_do_and_one_event(
     await applied(client, TARGET, version("1"), deployment())
     details = set()
     for _ in range(2):
-        answer = await client.post(
-            "/v1/deployments/digits/scale", json={"copies": 5}, headers={"Idempotency-Key": "scale-1"}
-        )
+        answer = await client.post("/v1/deployments/digits/undo", headers={"Idempotency-Key": "undo-1"})
         details.add(str(problem(answer, 409, "OperationUnderWay")["detail"]))
     (detail,) = details
     assert "longshore rollout abort digits" in detail
     (event,) = await store.events.list("digits", types=[EventType.REFUSED])
-    assert (event.actor, event.evidence) == ("ada", {"verb": "scale", "reason": "OperationUnderWay"})
+    assert (event.actor, event.evidence) == ("ada", {"verb": "undo", "reason": "OperationUnderWay"})
 
 
 async def test_delete_is_retire(client: httpx.AsyncClient, worker: Worker, seed: Seed) -> None:

@@ -162,7 +162,7 @@ class DeploymentWorkflow:
         order = self.state.operation  # as it was last revised
         if order is None:
             raise AssertionError("only an operation that is under way can end")
-        self._keep(*superseding.proceed(settling.settle(self.state, order, result)), settling.LONGSHORE)
+        self._keep(*superseding.go_on(self.state, order, result), settling.LONGSHORE)
         await self._record(order, result)
 
     def _keep(self, state: DeploymentState, unstarted: tuple[Revision, ...], actor: str) -> None:

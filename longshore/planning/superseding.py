@@ -13,7 +13,7 @@ Of what waits only the newest ever starts; the revisions before it end `Supersed
 
 from datetime import datetime
 
-from longshore.planning.operation import OperationOrder
+from longshore.planning.operation import OperationOrder, OperationResult
 from longshore.planning.requests import Answer, ApplyRequest, Refusal
 from longshore.planning.revisions import (
     Accepted,
@@ -26,6 +26,7 @@ from longshore.planning.revisions import (
     roll_to,
     unchanged,
 )
+from longshore.planning.settling import settle
 from longshore.planning.strategy import choose
 from longshore.planning.words import Event, EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
@@ -125,6 +126,20 @@ def unstarted_event(state: DeploymentState, revision: Revision, actor: str, now:
         message=f"revision {revision.number} (version {revision.version}) ended before it had started",
         evidence={"reason": revision.reason},
     )
+
+
+def go_on(
+    state: DeploymentState, order: OperationOrder, result: OperationResult
+) -> tuple[DeploymentState, tuple[Revision, ...]]:
+    """Take in how the operation under way ended, and bring about what waits; with revisions that never start.
+
+    Where it left two versions serving a person is needed first: three never hold accelerators at once (rule 4).
+    """
+    ended = settle(state, order, result)
+    moved = order.kind in {OperationKind.ROLLOUT, OperationKind.ROLLBACK}
+    if moved and result.phase is Phase.FAILED:
+        return drop_waiting(ended, Phase.ABORTED, "TwoVersionsServe")
+    return proceed(ended)
 
 
 def proceed(state: DeploymentState) -> tuple[DeploymentState, tuple[Revision, ...]]:

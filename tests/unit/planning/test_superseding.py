@@ -9,8 +9,7 @@ from longshore.planning import deployment as planner
 from longshore.planning.operation import OperationResult
 from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, ScaleRequest
 from longshore.planning.revisions import REVISIONS_KEPT, Accepted, Ask, DeploymentState, Revision
-from longshore.planning.settling import settle
-from longshore.planning.superseding import drop_waiting, proceed, revised, unstarted_event
+from longshore.planning.superseding import drop_waiting, go_on, revised, unstarted_event
 from longshore.planning.words import EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 
@@ -42,7 +41,7 @@ def end(state: DeploymentState, phase: Phase = Phase.SUCCEEDED, copies: int | No
     """The operation under way ends, and what waits begins."""
     assert state.operation is not None
     reason = None if phase is Phase.SUCCEEDED else phase.value
-    after, _ = proceed(settle(state, state.operation, OperationResult(phase=phase, reason=reason, copies=copies)))
+    after, _ = go_on(state, state.operation, OperationResult(phase=phase, reason=reason, copies=copies))
     return after
 
 
@@ -141,6 +140,21 @@ def test_a_superseded_scale_leaves_the_copies_that_are_there_and_the_next_begins
     after = end(apply(scaling(8), "2").state, Phase.SUPERSEDED, copies=6)
     assert after.operation is not None
     assert (after.operation.copies_before, after.operation.spec.copies) == (6, 4)
+
+
+def test_a_third_version_does_not_join_two_that_a_failed_way_back_left_serving() -> None:
+    state = waiting()
+    assert state.operation is not None
+    after, unstarted = go_on(state, state.operation, OperationResult(phase=Phase.FAILED, reason="CopiesDoNotEnd"))
+    assert (after.operation, after.waiting) == (None, None)
+    assert phases(after) == {1: Phase.SUCCEEDED, 2: Phase.FAILED, 3: Phase.ABORTED}
+    assert [(one.number, one.reason) for one in unstarted] == [(3, "TwoVersionsServe")]
+
+
+def test_a_first_version_that_failed_left_nothing_that_a_newer_one_must_wait_for() -> None:
+    after = end(apply(onboarding(), "2").state, Phase.FAILED)
+    assert after.operation is not None
+    assert (after.operation.kind, after.operation.new.version) == ("onboard", "2")
 
 
 def test_the_version_that_waited_and_serves_already_changes_only_copies_and_policy() -> None:

@@ -3,6 +3,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from played import START
 from test_planners_play import facts, order
 
 from longshore.planning import deployment as planner
@@ -228,19 +229,13 @@ def test_versions_that_exclude_each_other_are_refused_against_what_is_stable() -
 def test_an_abort_drops_what_waits_and_tells_of_it() -> None:
     state, unstarted = drop_waiting(waiting(), Phase.ABORTED, "AbortedByUser")
     (revision,) = unstarted
-    event = unstarted_event(state, revision, "ada", order_time())
+    event = unstarted_event(state, revision, "ada", START)
     assert (event.type, event.revision, event.actor) == (EventType.ROLLOUT_ABORTED, 3, "ada")
     after = end(state, Phase.ABORTED)
     assert (after.operation, phases(after)[3]) == (None, Phase.ABORTED)
     again = planner.decide_retry(after, ControlRequest(**ASKED))
     assert isinstance(again, Accepted)
     assert again.answer.revision == 3
-
-
-def order_time():  # noqa: ANN201
-    from played import START
-
-    return START
 
 
 def test_a_storm_keeps_the_revision_under_way_and_the_stable_one() -> None:
@@ -283,6 +278,7 @@ def test_whatever_is_asked_only_the_newest_waits_and_in_the_end_nothing_does(sto
                 assert {one.phase for one in decision.unstarted} <= {Phase.SUPERSEDED, Phase.ABORTED}
         assert state.operations >= before.operations
         assert state.waiting is None or state.operation is not None
+        assert DeploymentState.model_validate_json(state.model_dump_json()) == state, "it is carried over"
         numbers = [revision.number for revision in state.revisions]
         assert numbers == sorted(set(numbers))
         to_come = {state.operation.revision if state.operation else None, state.waiting and state.waiting.revision}

@@ -22,7 +22,7 @@ def _load() -> ModuleType:
 GENERATE = _load()
 COMMANDS: dict[str, Any] = dict(GENERATE.commands())
 VERBS = (
-    "up down demo doctor apply diff rehearse delete validate schema get describe events ledger logs traffic scale open "
+    "up down demo doctor apply plan diff rehearse delete validate schema get describe events ledger logs traffic scale open "
     "version"
 )
 GROUPS = {

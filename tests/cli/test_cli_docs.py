@@ -22,8 +22,8 @@ def _load() -> ModuleType:
 GENERATE = _load()
 COMMANDS: dict[str, Any] = dict(GENERATE.commands())
 VERBS = (
-    "up down demo doctor apply plan diff rehearse delete validate schema get describe events ledger logs traffic scale open "
-    "version"
+    "up down demo doctor apply plan diff rehearse delete validate schema get describe events ledger logs traffic "
+    "scale open version"
 )
 GROUPS = {
     "rollout": "status watch history pause resume promote abort undo retry approve override",

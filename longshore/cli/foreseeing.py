@@ -24,15 +24,11 @@ def _head(plan: dict[str, Any]) -> str:
     """`deployment/codegen: rollout to version 2, rolling (nothing speaks against it)`."""
     name = f"deployment/{plan['deployment']}"
     if plan["operation"] is None:
-        return one_line(f"{name}: {'no copy moves' if plan['changed'] else 'no change'}, it {_verbal(plan['reason'])}")
+        return one_line(f"{name}: {plan['reason']}" if plan["changed"] else f"{name}: no change ({plan['reason']})")
     how = f", {plan['strategy']}" if plan["strategy"] else ""
     why = f" ({plan['reason']})" if plan["fits"] else ""
     goal = "of" if plan["operation"] == "scale" else "to"
     return one_line(f"{name}: {plan['operation']} {goal} version {plan['version']}{how}{why}")
-
-
-def _verbal(reason: str) -> str:
-    return reason if reason.startswith(("is ", "has ")) else f"says: {reason}"
 
 
 def _weight(batch: dict[str, Any]) -> str:

@@ -1,15 +1,15 @@
 """Declarative verbs: validate, schema, diff, apply and delete."""
 
-import json
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from longshore.cli.difference import changes
+from longshore.cli.difference import changes, unified
 from longshore.cli.exits import CHANGES, REACHED, USAGE, Stop
 from longshore.cli.kinds import kind_of, plain
 from longshore.cli.options import WAIT_AT_MOST, Files, Output, Timeout, Wait, seconds
-from longshore.cli.output import Column, View, show
+from longshore.cli.output import Column, View, coloured, show
 from longshore.client import ApiError, Client, segment
 
 if TYPE_CHECKING:
@@ -37,16 +37,7 @@ VALID = View(
     columns=(Column("NAME", thing), Column("FILE", plain("file")), Column("LINE", plain("line"))),
     name=thing,
 )
-DIFFERENT = View(
-    columns=(
-        Column("NAME", thing),
-        Column("RESULT", plain("result")),
-        Column("FIELD", plain("field")),
-        Column("STORED", lambda item: _short(item.get("before"))),
-        Column("WANTED", lambda item: _short(item.get("after"))),
-    ),
-    name=thing,
-)
+DIFFERENT = View(columns=(Column("NAME", thing), Column("RESULT", plain("result"))), name=thing)
 
 
 def validate(files: Files, output: Output = "table") -> int:
@@ -81,7 +72,11 @@ def diff(files: Files, output: Output = "table") -> int:
         items.append({**item, "changes": found})
     differing = [item for item in items if item["result"] != "unchanged"]
     if output == "table":
-        show([{**item, **change} for item in differing for change in item["changes"] or [{}]], output, DIFFERENT)
+        colour = coloured(sys.stdout)
+        for item in differing:
+            typer.echo(f"{thing(item)} {item['result']}")
+            for line in unified(item["changes"], colour=colour):
+                typer.echo(f"  {line}", color=colour)
     else:
         show(differing if output == "name" else items, output, DIFFERENT)
     return CHANGES if differing else REACHED
@@ -186,7 +181,3 @@ def _changes(client: Client, given: "Loaded", item: dict[str, Any]) -> list[dict
     else:
         stored, wanted = {"spec": client.get(path)["spec"]}, {"spec": wanted["spec"]}
     return [change._asdict() for change in changes(stored, wanted)]
-
-
-def _short(value: Any) -> str:
-    return "-" if value is None else json.dumps(value, ensure_ascii=False)

@@ -330,11 +330,22 @@ def test_diff_agrees_with_the_server_on_what_is_stored(fleet: Served, cli: Cli, 
     ran = cli("diff", "-f", str(file))
 
     assert ran.code == 6
-    assert [line.split() for line in ran.out.splitlines()[1:]] == [
-        ["deployment/digits", "changed", "spec.copies", "2", "3"]
-    ]
+    assert ran.out == "deployment/digits changed\n  - spec.copies: 2\n  + spec.copies: 3\n"
     file.write_text(DEPLOYMENT.replace("copies: 3", "copies: 2"))
     assert cli("diff", "-f", str(file)).code == 0
+
+
+def test_a_plan_comes_from_what_the_server_knows(fleet: Served, cli: Cli, tmp_path: Path) -> None:
+    file = tmp_path / "deployment.yaml"
+    file.write_text(DEPLOYMENT)
+
+    ran = cli("plan", "-f", str(file), "-o", "json", "--exit-code")
+
+    assert ran.code == 6
+    plan = json.loads(ran.out)
+    assert (plan["operation"], plan["batches"]) == ("scale", [{"add": 1, "remove": 0, "weight": 100}])
+    file.write_text(DEPLOYMENT.replace("copies: 3", "copies: 2"))
+    assert cli("plan", "-f", str(file), "--exit-code").code == 0
 
 
 def test_a_freeze_differs_by_its_fields_until_it_is_applied_and_is_deleted(
@@ -345,7 +356,11 @@ def test_a_freeze_differs_by_its_fields_until_it_is_applied_and_is_deleted(
 
     ran = cli("diff", "-f", str(file))
     assert ran.code == 6
-    assert [line.split()[:3] for line in ran.out.splitlines()[1:]] == [["freeze/weekend", "changed", "spec.windows"]]
+    assert [line.split()[:2] for line in ran.out.splitlines()] == [
+        ["freeze/weekend", "changed"],
+        ["-", "spec.windows:"],
+        ["+", "spec.windows:"],
+    ]
     assert cli("apply", "-f", str(file)).code == 0
     assert cli("diff", "-f", str(file)).code == 0
     assert cli("delete", "freeze/weekend").out.splitlines()[1].split()[0] == "freeze/weekend"

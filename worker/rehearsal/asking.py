@@ -36,6 +36,9 @@ from worker.rehearsal.world import World
 
 ANSWER_LIMIT = 120.0
 """Real seconds for a worker to take a request in; on any machine that works it takes milliseconds."""
+HEARD_WITHIN = 2.0
+"""Real seconds for an answer that takes no simulated time, so that time goes on only once it was heard: it takes
+milliseconds. A verb whose answer does take simulated time costs this much."""
 
 
 class UnansweredError(Exception):
@@ -58,7 +61,7 @@ class Asking:
         return not self._waiting
 
     async def ask(self, event: Asked) -> None:
-        """Ask, and return once a worker has taken it in.
+        """Ask, and return once it is answered, or was taken in and takes its time.
 
         Raises:
             UnansweredError: none did.
@@ -82,6 +85,7 @@ class Asking:
         task = asyncio.create_task(self._hear(event, key, handle))
         self._waiting.add(task)
         task.add_done_callback(self._waiting.discard)
+        await asyncio.wait({task}, timeout=HEARD_WITHIN)
 
     async def _start(self, event: Asked, key: str) -> Any:
         if isinstance(event, Apply):

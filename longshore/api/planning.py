@@ -12,9 +12,11 @@ from longshore.api.judging import Given, Stored
 from longshore.api.requests import ApplyBody
 from longshore.messages import ApplyRequest, Refusal
 from longshore.planning.forecast import Forecast, Present, forecast
+from longshore.planning.freezes import holding
 from longshore.planning.observed import ObservedHost
 from longshore.planning.room import TargetRoom
-from longshore.spec.documents import Deployment, ModelVersion, Target
+from longshore.spec.documents import Deployment, Freeze, ModelVersion, Target
+from longshore.spec.freeze import FreezeSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import TargetSpec
 from longshore.store.errors import NotFoundError, NotObservedError
@@ -34,6 +36,14 @@ class _Told(NamedTuple):
     """Why it is not."""
 
 
+class _Known(NamedTuple):
+    """What a plan is made from, the documents counting as applied."""
+
+    versions: Versions
+    freezes: Mapping[str, FreezeSpec]
+    told: _Told
+
+
 async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
     """Say what applying documents would do to each deployment among them, as if the others were there already.
 
@@ -43,7 +53,7 @@ async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
         ProblemError: 422 or 409, as applying them would; 409 with the other plans when a deployment would be refused.
     """
     given, stored, _ = await judged(deps, body)
-    versions = _versions(given, stored)
+    versions, freezes = _versions(given, stored), await _freezes(deps, given)
     rooms: dict[str, _Told] = {}
     plans: list[PlanAnswer] = []
     refusals: list[tuple[Given, Refusal]] = []
@@ -53,7 +63,8 @@ async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
         target = one.document.spec.target
         if target not in rooms:
             rooms[target] = await _room(deps, target, _target(given, target))
-        told = await _forecast(deps, one.document, versions, rooms[target], actor)
+        known = _Known(versions, freezes, rooms[target])
+        told = await _forecast(deps, one.document, known, actor)
         if isinstance(told, Refusal):
             refusals.append((one, told))
             continue
@@ -64,24 +75,24 @@ async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
     return PlansAnswer(items=tuple(plans))
 
 
-async def _forecast(
-    deps: Dependencies, document: Deployment, versions: Versions, told: _Told, actor: str
-) -> Forecast | Refusal:
-    name, spec = document.metadata.name, document.spec
+async def _forecast(deps: Dependencies, document: Deployment, known: _Known, actor: str) -> Forecast | Refusal:
+    name, spec, now = document.metadata.name, document.spec, deps.now()
+    frozen = holding(known.freezes, name, document.metadata.labels, spec.target, now)
     request = ApplyRequest(
         actor=actor,
         key=KEY,
         name=name,
         labels=document.metadata.labels,
         spec=spec,
-        facts=facts_of(spec.version, versions[spec.model, spec.version]),
+        facts=facts_of(spec.version, known.versions[spec.model, spec.version]),
     )
     present = Present(
-        room=told.room,
-        needs={version: known.resources for (model, version), known in versions.items() if model == spec.model},
+        room=known.told.room,
+        needs={version: its.resources for (model, version), its in known.versions.items() if model == spec.model},
         startups=_startups(await deps.store.startups.of(spec.target, spec.model), spec.version),
-        now=deps.now(),
-        short=told.unknown,
+        now=now,
+        frozen=frozen.message if frozen else None,
+        short=known.told.unknown,
     )
     state = await remembered(deps.store, name)
     return await asyncio.to_thread(forecast, state, request, present)  # a long rollout takes a second to play
@@ -113,6 +124,12 @@ async def _room(deps: Dependencies, name: str, given: TargetSpec | None) -> _Tol
         )
         room = replace(room, hosts=tuple(declared))
     return _Told(room)
+
+
+async def _freezes(deps: Dependencies, given: Iterable[Given]) -> Mapping[str, FreezeSpec]:
+    """Stored freezes, and those that the documents would add."""
+    new = {one.name: one.document.spec for one in given if isinstance(one.document, Freeze)}
+    return {row.name: row.spec for row in await deps.store.freezes.list()} | new
 
 
 def _target(given: Iterable[Given], name: str) -> TargetSpec | None:

@@ -45,7 +45,9 @@ BATCHES = (
 
 def _facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
     dip = f", {plan['dip']} fewer than now" if plan["dip"] else ""
+    held = [("frozen", one_line(plan["frozen"]))] if plan["frozen"] else []
     return [
+        *held,
         ("accelerators", f"{plan['peakAccelerators']} at most, {plan['extraAccelerators']} more than now"),
         ("ready", f"{_copies(plan['lowestReady'])} at least{dip}"),
         ("fits", one_line(_fit(plan))),

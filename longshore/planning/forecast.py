@@ -64,6 +64,8 @@ class Plan(Value):
     """Whether there is room now; if not, the rest of the plan is what it would be with room."""
     unplaced: int = 0
     """Copies of the first batch that does not fit which find no host."""
+    frozen: str | None = None
+    """Which freeze holds it up now, and until when; nothing begins before, and the time is counted from then."""
     placement: dict[str, int] = {}
     """Host → copies of the version in the end."""
     extra_accelerator_seconds: float | None = None
@@ -82,6 +84,8 @@ class Present:
     startups: Mapping[str, float]
     """Version of the model → seconds from start to ready, where known."""
     now: datetime
+    frozen: str | None = None
+    """Which freeze holds the deployment now."""
     short: str | None = None
     """Why nothing is known of the target's room, if that is so."""
 
@@ -190,6 +194,7 @@ def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present) 
         dip=max(0, min(trace.ready_before, order.spec.copies) - (trace.lowest_ready or 0)),
         fits=present.short is None and short is None,
         unplaced=unplaced,
+        frozen=present.frozen if trace.minds_freezes else None,
         placement=target.placement(order.new.version),
         extra_accelerator_seconds=trace.extra if known else None,
         estimated_seconds=(trace.ended - trace.began).total_seconds() if known else None,

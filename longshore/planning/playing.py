@@ -93,6 +93,8 @@ class Trace:
     """Least ready copies, of all versions; None while there were never all that are desired."""
     extra: float = 0.0
     """Accelerator-seconds beyond `held_before`, those of copies that it leaves warm among them."""
+    minds_freezes: bool = False
+    """Whether a freeze would hold it up before it begins."""
     waiting: tuple[Reservation, ...] = ()
     """What was reserved, and what waited, when something first found no room."""
     short: tuple[ReservationRequest, Grant] | None = None
@@ -219,6 +221,7 @@ class Play:
             case GiveUpWarm():
                 self.target.give_up_warm(action.deployments)
                 return {}
+        self._trace.minds_freezes |= isinstance(action, AskFreeze)
         return ALWAYS[type(action)]
 
     def _publish(self, action: Publish) -> None:

@@ -44,6 +44,7 @@ async def test_a_version_of_the_same_documents_is_planned_as_if_it_were_register
                 "dip": 0,
                 "fits": True,
                 "unplaced": 0,
+                "frozen": None,
                 "placement": {"a": 2},
                 "extraAcceleratorSeconds": 60.0,
                 "estimatedSeconds": 60.0,
@@ -80,6 +81,21 @@ async def test_deployments_of_one_target_share_its_room(client: httpx.AsyncClien
         ("one", True, 0),
         ("two", False, 1),
     ]
+
+
+async def test_a_freeze_holds_up_rollouts_and_nothing_else(client: httpx.AsyncClient, serving: None) -> None:
+    always = {
+        "reason": "audit",
+        "timeZone": "UTC",
+        "windows": [{"from": "2020-01-01T00:00", "until": "2099-01-01T00:00"}],
+    }
+    freeze = {"kind": "Freeze", "metadata": {"name": "audit"}, "spec": always}
+
+    (rollout,) = (await planned(client, freeze, accelerated("2"), deployment(label="2", copies=2))).json()["items"]
+    (scale,) = (await planned(client, freeze, deployment(copies=3))).json()["items"]
+
+    assert "audit" in rollout["frozen"]
+    assert (scale["operation"], scale["frozen"]) == ("scale", None)
 
 
 async def test_hosts_of_a_target_in_the_documents_count(client: httpx.AsyncClient) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import ModuleType
@@ -199,17 +199,25 @@ class Play:
     asked_verbs: list[tuple[float, str]] = field(default_factory=list)
     warm: dict[str, str] = field(default_factory=dict)
     """Deployment → version kept warm, as the store knows it."""
+    watch: Callable[[], None] = lambda: None
+    """Called whenever something may have changed."""
+    anew: bool = False
+    """Whether it has just continued as new: it forgot what it was about to do, and is asked again."""
+    _decisions: int = 0
     _acts: int = 0
     _publishes: int = 0
     _measured: int = 0
     _reservation: Reservation | None = None
     _steps: list[int] = field(default_factory=list)
+    _state: State = field(init=False)
+    _given: dict[str, Any] = field(default_factory=dict)
+    _kept: Observation | None = None
+
+    def __post_init__(self) -> None:
+        self._state = self.planner.begin(self.order)
 
     def run(self) -> "Play":
         """Ask, carry out, wait; until it ended."""
-        state = self.planner.begin(self.order)
-        given: dict[str, Any] = {}
-        kept: Observation | None = None
         waiting = [
             (START + timedelta(seconds=at), self._asked(number, verb))
             for number, (at, verb) in enumerate(sorted(self.story.commands), start=1)
@@ -218,22 +226,10 @@ class Play:
         for number in range(A_WHILE):
             due = tuple(command for at, command in waiting if at <= self.now)
             waiting = [(at, command) for at, command in waiting if at > self.now]
-            kept = given.pop("observation", kept)
-            facts = Facts(now=self.now, observation=kept, commands=due, **given)
-            self.decision = decision = self.planner.advance(self.order, state, facts)
-            state = self.state_type.model_validate(json.loads(json.dumps(decision.state)))
-            assert state.model_dump(mode="json") == decision.state
-            self.events += decision.events
-            self.acknowledged += decision.acknowledged
-            given = {}
-            if decision.result:
-                self.result = decision.result
+            decision = self.ask(due)
+            if self.result:
                 return self
-            if number in self.story.anew:
-                continue
-            if decision.actions:
-                given = self._carry_out(decision.actions)
-            else:
+            if not (decision.actions or self.anew):
                 self.blocked += decision.reason == INSUFFICIENT
                 self.stood += decision.phase is Phase.PAUSED
                 if self.blocked == PATIENCE:
@@ -244,8 +240,25 @@ class Play:
                 instants = [at for at, _ in waiting] + ([decision.wait_until] if decision.wait_until else [])
                 if not instants:
                     waiting.append((self.now, self._asked(number + 100, self._next(person))))
-                self._pass_until(max(self.now, min(instants, default=self.now)))
-        raise AssertionError(f"no rest after {A_WHILE} decisions: {state!r}")
+                self.pass_until(max(self.now, min(instants, default=self.now)))
+        raise AssertionError(f"no rest after {A_WHILE} decisions: {self._state!r}")
+
+    def ask(self, commands: tuple[Command, ...] = ()) -> Decision:
+        """One decision, which is carried out. A decision to wait is the caller's to wait for."""
+        given, self._given = self._given, {}
+        self._kept = given.pop("observation", self._kept)
+        facts = Facts(now=self.now, observation=self._kept, commands=commands, **given)
+        self.decision = decision = self.planner.advance(self.order, self._state, facts)
+        self._state = self.state_type.model_validate(json.loads(json.dumps(decision.state)))
+        assert self._state.model_dump(mode="json") == decision.state
+        self.events += decision.events
+        self.acknowledged += decision.acknowledged
+        self.result = decision.result
+        self.anew = self._decisions in self.story.anew
+        self._decisions += 1
+        if decision.actions and not self.anew:
+            self._given = self._carry_out(decision.actions)
+        return decision
 
     def _next(self, person: Iterator[str]) -> str:
         """What a person does about an operation that stands still."""
@@ -260,7 +273,7 @@ class Play:
         spec = self.order.spec.model_copy(update={"copies": int(copies)})
         return Command(sequence=number, verb="revise", actor="ada", spec=spec)
 
-    def _pass_until(self, instant: datetime) -> None:
+    def pass_until(self, instant: datetime) -> None:
         """Let time pass; what changes by itself on the way is looked at, too."""
         moments = {instant}
         for copy in self.fleet.copies:
@@ -290,11 +303,12 @@ class Play:
         for version, weight in self.route.items():
             if weight and not self.fleet.ready(version, self.now):
                 self.to_nobody.append(f"{version} has {weight}% at {self.now - START}")
+        self.watch()
 
     def _carry_out(self, actions: tuple[Action, ...]) -> dict[str, Any]:
         given: dict[str, Any] = {"answered": True}
         for action in actions:
-            self._pass_until(self.now + AN_ACTION)
+            self.pass_until(self.now + AN_ACTION)
             self._acts += 1
             if self._acts in self.story.troubles:
                 return {"trouble": Trouble(action=action.kind, reason="Busy", message="busy", retryable=True)}
@@ -305,6 +319,7 @@ class Play:
     def _act(self, action: Action) -> dict[str, Any]:
         told: dict[str, dict[str, Any]] = {
             "freeze": {"thawed": True},
+            "route": {"route": dict(self.route)},
             "giveUpWarm": {},
             "verify": {"verified": True},
             "smoke": {"smoke": ""},

@@ -103,6 +103,18 @@ class WithdrawInput(Value):
     fence: Fence
 
 
+class RouteInput(Value):
+    """A deployment whose route is read."""
+
+    deployment: str
+
+
+class RouteOutput(Value):
+    """The weights that it has; none without a route."""
+
+    weights: dict[str, int]
+
+
 class DrainedInput(Value):
     """Addresses of copies that drain."""
 

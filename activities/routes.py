@@ -3,7 +3,7 @@
 from temporalio import activity
 
 from activities.failures import as_failures
-from activities.inputs import DrainedInput, PublishInput, WithdrawInput
+from activities.inputs import DrainedInput, PublishInput, RouteInput, RouteOutput, WithdrawInput
 from longshore.planning.operation import Acked, DrainReport
 from longshore.planning.route import Route
 from longshore.traffic.port import RouteStatus, TrafficPlane
@@ -38,6 +38,12 @@ class RouteActivities:
         """Remove a route, and wait a little for every gateway's word."""
         revision = await self._traffic.withdraw(asked.deployment, asked.fence)
         return _acked(await self._traffic.status(revision, ACK_WAIT))
+
+    @activity.defn(name="read_route")
+    @as_failures
+    async def weights(self, asked: RouteInput) -> RouteOutput:
+        """The weights that a deployment's route has."""
+        return RouteOutput(weights=await self._traffic.weights(asked.deployment))
 
     @activity.defn(name="read_draining")
     @as_failures

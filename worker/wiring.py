@@ -29,6 +29,7 @@ def central_activities(client: Client, store: Store, traffic: TrafficPlane, cloc
         routes.publish,
         routes.withdraw,
         routes.drained,
+        routes.weights,
         lost.end,
         FreezeActivities(store, clock).read,
     ]

@@ -17,6 +17,8 @@ with workflow.unsafe.imports_passed_through():
         MeasureOutput,
         ObserveInput,
         PublishInput,
+        RouteInput,
+        RouteOutput,
         SmokeInput,
         SmokeOutput,
         VersionInput,
@@ -38,6 +40,7 @@ with workflow.unsafe.imports_passed_through():
         Observe,
         OperationOrder,
         Publish,
+        ReadRoute,
         Reserve,
         Smoke,
         Trouble,
@@ -61,6 +64,7 @@ _METHODS: Final[dict[type[Value], str]] = {
     Publish: "_publish",
     Withdraw: "_withdraw",
     Drained: "_drained",
+    ReadRoute: "_read_route",
     AskFreeze: "_ask_freeze",
     GiveUpWarm: "_give_up_warm",
 }
@@ -170,6 +174,11 @@ class Hands:
         asked = DrainedInput(deployment=self._order.deployment, addresses=action.addresses)
         summary = f"requests still at {len(action.addresses)} draining copies"
         return {"drain": await self._call("read_draining", asked, DrainReport, TASK_QUEUE, summary)}
+
+    async def _read_route(self, _: ReadRoute) -> Given:
+        asked = RouteInput(deployment=self._order.deployment)
+        output = await self._call("read_route", asked, RouteOutput, TASK_QUEUE, "who has which share?")
+        return {"route": output.weights}
 
     async def _ask_freeze(self, _: AskFreeze) -> Given:
         asked = FreezeInput(target=self._order.target, deployment=self._order.deployment)

@@ -239,6 +239,9 @@ class DeploymentWorkflow:
     @workflow.update
     async def abort(self, request: ControlRequest) -> Answer:
         """Return to the stable revision; what waits never starts."""
+        await workflow.wait_condition(lambda: self._loaded)
+        if self.state.under_way is None:
+            return await self._accept(request, lambda: planner.decide_abort(self.state, request))
         return await self._control("abort", request)
 
     @workflow.update
@@ -287,7 +290,7 @@ class DeploymentWorkflow:
 
     @abort.validator
     def _abort_makes_sense(self, request: ControlRequest) -> None:
-        self._validate(request, lambda: planner.decide_control(self.state, "abort"))
+        self._validate(request, lambda: self._abort_now(request))
 
     @approve.validator
     def _approve_makes_sense(self, request: ApproveRequest) -> None:
@@ -303,6 +306,11 @@ class DeploymentWorkflow:
         decision = decide()
         if isinstance(decision, Refusal):
             raise _refused(decision)
+
+    def _abort_now(self, request: ControlRequest) -> Accepted | Refusal | None:
+        if self.state.under_way is None:
+            return planner.decide_abort(self.state, request)
+        return planner.decide_control(self.state, "abort")
 
     async def _accept(self, request: Request, decide: Callable[[], Accepted | Refusal]) -> Answer:
         """Decide, remember the answer under its key, and give it once it is durable and under way."""

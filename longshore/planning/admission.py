@@ -9,6 +9,7 @@ from datetime import timedelta
 from longshore.planning import baking, pausing
 from longshore.planning.checks import may_end_bake
 from longshore.planning.operation import AskFreeze, Decision, Measure, Smoke, Verify
+from longshore.planning.release import give_up
 from longshore.planning.rollback import turn_round
 from longshore.planning.rollout_state import Stage
 from longshore.planning.rollout_turn import RolloutTurn
@@ -44,14 +45,11 @@ def verify(turn: RolloutTurn) -> Decision | None:
 
 def give_up_warm(turn: RolloutTurn) -> Decision | None:
     """Three versions never hold accelerators at once: what is kept warm goes, unless it is what shall serve."""
-    kept = turn.state.kept
-    if kept is None or (kept.version == turn.new and turn.course.whole):
-        turn.become(stage=Stage.RESERVE)
-        return None
-    if decision := turn.drain_to(kept.version, 0):
+    warm = turn.state.warm
+    serves = warm is not None and warm.version == turn.new and turn.course.whole
+    if not serves and (decision := give_up(turn)):
         return decision
-    turn.emit(EventType.WARM_RELEASED, f"the warm copies of version {kept.version} are gone", version=kept.version)
-    turn.become(kept=None, stage=Stage.RESERVE)
+    turn.become(stage=Stage.RESERVE)
     return None
 
 

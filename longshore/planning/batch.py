@@ -64,7 +64,7 @@ def _begin(turn: RolloutTurn, leg: Leg, grant: Grant) -> None:
         widest=max(state.widest, grant.surge),
         blocked=False,
         warm_asked=False,
-        kept=None,
+        warm=None,
         ready_by=turn.now + timedelta(seconds=turn.policy.deadline),
         host_lost=False,
         stage=Stage.DIP if grant.dip else Stage.START,

@@ -11,6 +11,7 @@ from longshore.planning.revisions import (
     DeploymentState,
     Revision,
     change_stable,
+    go_back,
     next_number,
     roll_to,
     scale_to,
@@ -35,6 +36,8 @@ def decide_apply(state: DeploymentState, request: ApplyRequest) -> Accepted | Re
         retiring = order.kind is OperationKind.RETIRE
         return _busy(state, "apply") if retiring else apply_meanwhile(state, order, request)
     stable = None if state.retired else state.stable_revision
+    if (doubtful := _doubtful(state)) and (back := _apply_in_doubt(state, request, doubtful)):
+        return back
     if stable and spec.version == stable.version:
         return _apply_to_stable(state, request, stable)
     held = _held(state, spec.version)
@@ -56,7 +59,7 @@ def decide_scale(state: DeploymentState, request: ScaleRequest) -> Accepted | Re
     order, stable = state.under_way, state.stable_revision
     if order and order.kind is not OperationKind.RETIRE:
         return scale_meanwhile(state, order, request.copies)
-    if refusal := _not_idle(state, "scale"):
+    if refusal := _not_idle(state, "scale") or _in_doubt(state, "scale"):
         return refusal
     if stable is None or state.spec is None:
         return _nothing_serves(state)
@@ -73,7 +76,7 @@ def decide_undo(state: DeploymentState, request: UndoRequest) -> Accepted | Refu
             reason="OperationUnderWay",
             message=f"{state.under_way.id} is under way: longshore rollout abort {state.name} returns to what was",
         )
-    if refusal := _not_idle(state, "undo"):
+    if refusal := _not_idle(state, "undo") or _in_doubt(state, "undo"):
         return refusal
     if stable is None or state.spec is None:
         return _nothing_serves(state)
@@ -98,7 +101,7 @@ def decide_retry(state: DeploymentState, request: ControlRequest) -> Accepted | 
     """Try the newest held revision again, under its number."""
     if refusal := _not_idle(state, "retry"):
         return refusal
-    newest = state.newest
+    newest = _doubtful(state) or state.newest
     if newest is None or not newest.held:
         return Refusal(reason="NothingHeld", message="no revision is held: there is nothing to retry")
     stable = state.stable_revision
@@ -107,6 +110,13 @@ def decide_retry(state: DeploymentState, request: ControlRequest) -> Accepted | 
         return chosen
     again = newest.model_copy(update={"held": False, "phase": Phase.PENDING, "reason": None})
     return roll_to(state, again, request.actor)
+
+
+def decide_abort(state: DeploymentState, request: ControlRequest) -> Accepted | Refusal:
+    """Where nothing is under way: try the way back again that failed, or was lost, and left two versions serving."""
+    if back := go_back(state, request.actor):
+        return back
+    return _nothing_under_way(state, "abort")
 
 
 def decide_retire(state: DeploymentState, request: ControlRequest) -> Accepted | Refusal:
@@ -123,10 +133,40 @@ def decide_retire(state: DeploymentState, request: ControlRequest) -> Accepted |
 def decide_control(state: DeploymentState, verb: str) -> Refusal | None:
     """Whether a control verb makes sense now; the operation itself has the last word."""
     if state.under_way is None:
-        return Refusal(reason="NothingUnderWay", message=f"nothing is under way to {verb}: {_instead(state, verb)}")
+        return _nothing_under_way(state, verb)
     if state.under_way.kind is OperationKind.RETIRE:
         return Refusal(reason="Retiring", message=f"is being retired and cannot {verb}: apply it once that is over")
     return None
+
+
+def _nothing_under_way(state: DeploymentState, verb: str) -> Refusal:
+    return Refusal(reason="NothingUnderWay", message=f"nothing is under way to {verb}: {_instead(state, verb)}")
+
+
+def _doubtful(state: DeploymentState) -> Revision | None:
+    """The revision that serves beside the stable one since its operation failed on its way back, or was lost."""
+    return None if state.retired else state.revision(state.doubt)
+
+
+def _in_doubt(state: DeploymentState, verb: str) -> Refusal | None:
+    """Three versions never hold accelerators at once, and copies of two cannot be told apart by a number."""
+    doubtful = _doubtful(state)
+    if doubtful is None:
+        return None
+    message = (
+        f"revision {doubtful.number} (version {doubtful.version}) failed and may still serve: longshore rollout abort "
+        f"{state.name} tries the way back again, longshore rollout retry {state.name} goes back and then tries it "
+        f"again; {verb} after that"
+    )
+    return Refusal(reason="TwoVersionsServe", message=message)
+
+
+def _apply_in_doubt(state: DeploymentState, request: ApplyRequest, doubtful: Revision) -> Accepted | Refusal | None:
+    """The stable version again is the way back; the failed one again goes on as ever; a third is refused."""
+    stable, version = state.stable_revision, request.spec.version
+    if stable and version == stable.version:
+        return go_back(state.model_copy(update={"labels": request.labels}), request.actor)
+    return None if version == doubtful.version else _in_doubt(state, "apply")
 
 
 def _instead(state: DeploymentState, verb: str) -> str:

@@ -44,7 +44,7 @@ def _keep_warm(turn: RolloutTurn) -> None:
     if not turn.keeps or order.old_revision is None or not turn.facts.count(turn.old):
         return
     until = turn.now + timedelta(seconds=turn.policy.keep_warm)
-    turn.become(kept=Warm(version=turn.old, revision=order.old_revision, until=until))
+    turn.become(warm=Warm(version=turn.old, revision=order.old_revision, until=until))
 
 
 def retired(turn: RolloutTurn) -> Decision:

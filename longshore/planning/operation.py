@@ -37,6 +37,9 @@ class Warm(Value):
     """They are given up then, or earlier when an operation needs their room."""
 
 
+Doubt = Literal["return", "again"]
+
+
 class OperationOrder(Value):
     """What a deployment gives an operation to do. A saved state comes along when it continues as new."""
 
@@ -58,6 +61,8 @@ class OperationOrder(Value):
     """Copies that were desired before it; what a way back restores. None: as many as now."""
     warm: Warm | None = None
     """What is kept warm as it begins."""
+    doubt: Doubt | None = None
+    """An operation before it left two versions serving: go back to the old one, and with `again` begin anew then."""
     versions: tuple[str, ...] = ()
     """retire: every version that may have copies."""
     state: dict[str, Any] | None = None
@@ -112,6 +117,12 @@ class AskFreeze(Value):
     """Ask whether a freeze holds this rollout now."""
 
     kind: Literal["freeze"] = "freeze"
+
+
+class ReadRoute(Value):
+    """Read the weights that the deployment's route has."""
+
+    kind: Literal["route"] = "route"
 
 
 class GiveUpWarm(Value):
@@ -173,7 +184,18 @@ class Measure(Value):
 
 
 Action = Annotated[
-    Verify | Reserve | Ensure | Observe | Smoke | Publish | Withdraw | Drained | Measure | AskFreeze | GiveUpWarm,
+    Verify
+    | Reserve
+    | Ensure
+    | Observe
+    | Smoke
+    | Publish
+    | Withdraw
+    | Drained
+    | Measure
+    | AskFreeze
+    | ReadRoute
+    | GiveUpWarm,
     Field(discriminator="kind"),
 ]
 
@@ -256,6 +278,8 @@ class Facts(Value):
     thawed: bool = False
     """Whether it was asked, and no freeze holds this rollout."""
     frozen: Frozen | None = None
+    route: dict[str, int] | None = None
+    """The weights that the route has, when that was asked."""
     trouble: Trouble | None = None
     commands: tuple[Command, ...] = ()
 

@@ -31,6 +31,7 @@ from longshore.planning.operation import (
     OperationOrder,
     OperationResult,
     Publish,
+    ReadRoute,
     Reserve,
     Smoke,
     State,
@@ -61,6 +62,7 @@ PLANNERS: Final[Mapping[OperationKind, _Planner]] = {
 ALWAYS: Final[Mapping[type[BaseModel], dict[str, Any]]] = {
     Verify: {"verified": True},
     AskFreeze: {"thawed": True},
+    ReadRoute: {"route": {}},
     Drained: {"drain": DrainReport(acked=True, in_flight=0)},
     Smoke: {"smoke": ""},
 }

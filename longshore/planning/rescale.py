@@ -47,6 +47,7 @@ def begin(turn: RolloutTurn, spec: DeploymentSpec, actor: str) -> None:
     old = _old_level(turn, state, after, counted=counted, weight=weight)
     turn.become(
         level=old,
+        restores=after,
         weight=weight if live and weight else turn.state.weight,
         vigil=(state.bake or state.vigil) if stage is Stage.BAKE else state.vigil,
         bake=state.bake if stage is not Stage.BAKE else None,

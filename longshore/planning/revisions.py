@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from longshore.planning.operation import OperationOrder, VersionFacts, Warm
+from longshore.planning.operation import Doubt, OperationOrder, VersionFacts, Warm
 from longshore.planning.requests import Answer, operation_id
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
@@ -72,6 +72,8 @@ class DeploymentState(Value):
     """Grows with every row that is written."""
     signals: int = 0
     retired: bool = False
+    doubt: int | None = None
+    """A revision whose operation left two versions serving: only its retry and the way back go on from there."""
     off_scale: bool = False
     """Whether the last scale did not come to its number: the same number may be asked for again."""
     answered: tuple[Answered, ...] = ()
@@ -150,8 +152,14 @@ def unchanged(state: DeploymentState, message: str, operation: str | None, revis
     return Accepted(state=state, answer=Answer(changed=False, message=message, operation=operation, revision=revision))
 
 
-def start(
-    state: DeploymentState, kind: OperationKind, actor: str, revision: Revision, old: Revision | None
+def start(  # noqa: PLR0913 - an operation is of that many things
+    state: DeploymentState,
+    kind: OperationKind,
+    actor: str,
+    revision: Revision,
+    old: Revision | None,
+    *,
+    doubt: Doubt | None = None,
 ) -> Accepted:
     """Begin an operation, with the next number."""
     number = state.operations + 1
@@ -170,6 +178,7 @@ def start(
         old_revision=old.number if old else None,
         old_copies=old.spec.copies if old else None,
         warm=state.warm,
+        doubt=doubt,
         versions=tuple(sorted({known.version for known in state.revisions})),
     )
     started = state.model_copy(
@@ -192,14 +201,25 @@ def scale_to(state: DeploymentState, stable: Revision, spec: DeploymentSpec, act
 
 
 def roll_to(state: DeploymentState, revision: Revision, actor: str, *, undo: bool = False) -> Accepted:
-    """Begin to bring the deployment to a revision: from the stable one, or from nothing."""
+    """Begin to bring the deployment to a revision, from the stable one or from nothing; what is in doubt goes first."""
     stable = None if state.retired else state.stable_revision
     kind = OperationKind.ONBOARD if stable is None else OperationKind.ROLLBACK if undo else OperationKind.ROLLOUT
     changes: dict[str, object] = {"retired": False}
     if stable is None:
         changes |= {"spec": revision.spec, "stable": None, "warm": None}
     changed = state.model_copy(update=changes).with_revision(revision)
-    return start(changed, kind, actor, revision, old=stable)
+    again: Doubt | None = None if state.doubt is None or state.retired else "again"
+    return start(changed, kind, actor, revision, old=stable, doubt=again)
+
+
+def go_back(state: DeploymentState, actor: str) -> Accepted | None:
+    """Begin the way back from an operation that left two versions serving; None when there was none."""
+    revision = state.revision(state.doubt)
+    if revision is None or state.retired:
+        return None
+    stable = state.stable_revision
+    kind = OperationKind.ROLLOUT if stable else OperationKind.ONBOARD
+    return start(state, kind, actor, revision, old=stable, doubt="return")
 
 
 def next_number(state: DeploymentState) -> int:

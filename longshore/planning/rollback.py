@@ -22,7 +22,7 @@ EXITS_ALLOWED = 3
 def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> None:
     """Begin the way back. `phase` is what its end will be called."""
     order, state = turn.order, turn.state
-    touched = state.step > 0 or turn.before != order.copies_before
+    touched = state.step > 0 or turn.before != order.copies_before or order.doubt is not None
     if touched:
         turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch or None, reason=reason)
     way = Stage.RETURN if order.old else Stage.UNROUTE
@@ -204,7 +204,7 @@ def out_of_time(turn: RolloutTurn) -> Decision | None:
         return None
     message = (
         f"version {turn.old} did not come back within {turn.policy.deadline:g} s: {ready} of {restored} copies "
-        f"are ready; both versions keep serving. See longshore logs {order.deployment}"
+        f"are ready; both versions keep serving. longshore rollout abort {order.deployment} tries the way back again"
     )
     return turn.fail("RollbackDeadlineExceeded", message)
 
@@ -234,9 +234,14 @@ def unrouting(turn: RolloutTurn) -> Decision | None:
     return ending(turn)
 
 
-def ending(turn: RolloutTurn) -> Decision:
-    """Say what was asked for or went wrong, and end as the way back is called."""
+def ending(turn: RolloutTurn) -> Decision | None:
+    """Say what was asked for or went wrong, and end as the way back is called; or begin anew."""
     back = _back(turn)
+    if back.again:
+        turn.become(stage=Stage.GATE, way_back=None, weights={turn.old: 100} if turn.order.old else {}, asked=False)
+        turn.become(ladder=turn.laid(()))
+        turn.say(Phase.PENDING)
+        return None
     if back.phase is Phase.ABORTED:
         turn.emit(EventType.ROLLOUT_ABORTED, back.message, reason=back.reason)
     elif back.phase is Phase.SUPERSEDED:

@@ -9,7 +9,7 @@ the way back in `rollback`, and what people ask for in `controls`.
 from collections.abc import Callable
 from datetime import timedelta
 
-from longshore.planning import admission, batch, controls, ending, rescale, rollback, standing, vigil, watch
+from longshore.planning import admission, batch, controls, doubt, ending, rescale, rollback, standing, vigil, watch
 from longshore.planning.batches import ladder
 from longshore.planning.operation import Decision, Facts, OperationOrder
 from longshore.planning.requests import Refusal
@@ -32,10 +32,11 @@ def begin(order: OperationOrder) -> RolloutState:
     instant = order.kind is OperationKind.ROLLBACK and warm is not None and warm.version == order.new.version
     strategy, why = _strategy(order, instant=instant)
     state = RolloutState(
+        stage=Stage.DOUBT if order.doubt else Stage.GATE,
         weights={order.old.version: 100} if order.old else {},
         strategy=strategy,
         why=why,
-        kept=warm,
+        warm=warm,
         instant=instant,
         level=order.copies_before if order.old else 0,
     )
@@ -125,6 +126,7 @@ def _started(turn: RolloutTurn) -> str:
 
 
 STAGES: dict[Stage, Callable[[RolloutTurn], Decision | None]] = {
+    Stage.DOUBT: doubt.look,
     Stage.GATE: admission.gate,
     Stage.VERIFY: admission.verify,
     Stage.GIVE_UP_WARM: admission.give_up_warm,

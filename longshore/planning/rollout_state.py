@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from longshore.planning.batches import Leg
 from longshore.planning.checks import CheckCounters, Measurement
-from longshore.planning.operation import State, Warm
+from longshore.planning.release import KeepsWarm
 from longshore.planning.strategy import Taken
 from longshore.planning.words import BatchProgress, Phase
 from longshore.spec.base import Value
@@ -15,6 +15,7 @@ from longshore.spec.deployment import DeploymentSpec, RolloutPolicy
 class Stage(StrEnum):
     """Where a rollout is."""
 
+    DOUBT = "doubt"
     GATE = "gate"
     VERIFY = "verify"
     GIVE_UP_WARM = "give-up-warm"
@@ -107,9 +108,11 @@ class WayBack(Value):
     """The new version's weight after the present step back."""
     kept: int = 0
     """Copies of the new version that stay in the present step back."""
+    again: bool = False
+    """Whether the rollout begins anew once it is back."""
 
 
-class RolloutState(State):
+class RolloutState(KeepsWarm):
     """A rollout, an undo or an onboarding under way."""
 
     stage: Stage = Stage.GATE
@@ -122,8 +125,6 @@ class RolloutState(State):
     """A policy that takes effect with the next batch (rule 10)."""
     thawed: bool = False
     """Whether no freeze holds it, or a person said that it does not matter."""
-    kept: Warm | None = None
-    """What is kept warm now."""
     instant: bool = False
     """It returns to a version that was kept warm: readiness is all that is asked (rule 6)."""
     batch: int = 0
@@ -156,6 +157,8 @@ class RolloutState(State):
     stands_until: datetime | None = None
     """When the present timed pause of a canary is over."""
     rescale: Rescale | None = None
+    restores: int | None = None
+    """Copies that a way back restores since other copies were asked for; None: as many as there were before."""
     bake: Bake | None = None
     vigil: Bake | None = None
     """The checks between two bakes: in pauses all of them, else those of the whole rollout."""

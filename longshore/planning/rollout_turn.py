@@ -42,13 +42,12 @@ class RolloutTurn(Turn[RolloutState]):
     @property
     def before(self) -> int:
         """Copies that a way back restores: as many as there were, or as many as are asked for since."""
-        revised = self.state.spec is not None and self.state.spec.copies != self.order.spec.copies
-        return self.copies if revised else self.order.copies_before
+        return self.order.copies_before if self.state.restores is None else self.state.restores
 
     @property
     def warm(self) -> Warm | None:
         """What is kept warm now."""
-        return self.state.kept
+        return self.state.warm
 
     @property
     def keeps(self) -> bool:

@@ -6,6 +6,7 @@ from longshore.planning.operation import OperationOrder, OperationResult, Warm
 from longshore.planning.revisions import DeploymentState, start
 from longshore.planning.words import OperationKind, Phase
 
+NOTHING_TO_RETURN_TO = "NothingToReturnTo"
 LONGSHORE = "longshore"
 """The actor of what nobody asked for."""
 
@@ -18,7 +19,7 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
     if order.kind is OperationKind.RELEASE:
         return ended
     if order.kind is OperationKind.RETIRE:
-        return ended.model_copy(update={"retired": succeeded})
+        return ended.model_copy(update={"retired": succeeded, "doubt": None if succeeded else state.doubt})
     if order.kind is OperationKind.SCALE:
         off_scale = not succeeded and result.copies is None
         ended = ended.model_copy(update={"off_scale": off_scale})
@@ -28,6 +29,9 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
         reason = None if succeeded else result.reason
         told = {"phase": result.phase, "held": not succeeded, "reason": reason}
         ended = ended.with_revision(revision.model_copy(update=told))
+    # An onboarding that failed has taken down all that it put up, unless it says otherwise.
+    left = result.phase is Phase.FAILED and result.reason != NOTHING_TO_RETURN_TO
+    ended = ended.model_copy(update={"doubt": order.revision if left else None})
     if succeeded:
         ended = ended.model_copy(update={"stable": order.revision, "spec": order.spec, "off_scale": False})
     return ended if result.copies is None else ended.with_copies(result.copies)

@@ -2,6 +2,7 @@
 
 from longshore.planning.operation import OperationOrder, VersionFacts
 from longshore.planning.revisions import DeploymentState, Revision, Waiting
+from longshore.planning.settling import NOTHING_TO_RETURN_TO
 from longshore.planning.words import OperationKind, Phase
 from longshore.store.records import DeploymentRecord, OperationRow, RevisionRow
 from longshore.store.store import Store
@@ -35,8 +36,16 @@ async def _state(store: Store, record: DeploymentRecord) -> DeploymentState:
         operations=last.number if last else 0,
         sequence=row.sequence,
         retired=row.retired,
+        doubt=_doubt(last),
         off_scale=last is not None and last.kind is OperationKind.SCALE and last.phase is Phase.FAILED,
     )
+
+
+def _doubt(last: OperationRow | None) -> int | None:
+    """The revision of an operation that ended without saying that one version serves alone."""
+    moved = last is not None and last.kind in {OperationKind.ONBOARD, OperationKind.ROLLOUT, OperationKind.ROLLBACK}
+    left = moved and last is not None and last.phase is Phase.FAILED and last.reason != NOTHING_TO_RETURN_TO
+    return last.to_revision if left and last is not None else None
 
 
 async def _revision(store: Store, row: RevisionRow) -> Revision:

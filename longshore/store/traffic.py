@@ -53,6 +53,12 @@ class Traffic:
             removed = await connection.execute(delete(routes).where(routes.c.deployment == deployment))
             return await self._changed(connection) if removed.rowcount else await _revision(connection)
 
+    async def weights(self, deployment: str) -> dict[str, int]:
+        """Version → share in percent of a deployment's route as last published; empty without a route."""
+        query = select(routes.c.weights).where(routes.c.deployment == deployment)
+        async with self._database.transaction() as connection:
+            return dict((await connection.execute(query)).scalar() or {})
+
     async def revision(self) -> int:
         """The newest revision: it holds every change of routes and endpoints so far."""
         async with self._database.transaction() as connection:

@@ -54,6 +54,10 @@ class EnvoyTrafficPlane:
         """See `TrafficPlane.withdraw`."""
         return await self._ask_store(self._store.withdraw_route(deployment, fence))
 
+    async def weights(self, deployment: str) -> dict[str, int]:
+        """See `TrafficPlane.weights`."""
+        return await self._ask_store(self._store.weights(deployment))
+
     async def revision(self) -> int:
         """See `TrafficPlane.revision`."""
         return await self._ask_store(self._store.revision())

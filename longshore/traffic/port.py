@@ -44,6 +44,9 @@ class TrafficPlane(Protocol):
     async def withdraw(self, deployment: str, fence: Fence) -> int:
         """Remove a deployment's route. Its requests get a 404."""
 
+    async def weights(self, deployment: str) -> dict[str, int]:
+        """Version → share in percent of a deployment's route as last published; empty without a route."""
+
     async def revision(self) -> int:
         """The newest revision: it holds every change of routes and endpoints so far."""
 
@@ -76,6 +79,9 @@ class RouteStore(Protocol):
 
     async def withdraw_route(self, deployment: str, fence: Fence) -> int:
         """See `TrafficPlane.withdraw`."""
+
+    async def weights(self, deployment: str) -> dict[str, int]:
+        """See `TrafficPlane.weights`."""
 
     async def snapshot(self) -> RouteSnapshot:
         """All that gateways are told, as of one revision: nothing newer, nothing missing."""

@@ -109,6 +109,11 @@ class SimulatedTraffic:
             self.history.append((route.deployment, dict(route.weights)))
         return self._revision
 
+    async def weights(self, deployment: str) -> dict[str, int]:
+        """See `TrafficPlane`."""
+        route = self.routes.get(deployment)
+        return dict(route.weights) if route else {}
+
     async def withdraw(self, deployment: str, fence: Fence) -> int:
         """See `TrafficPlane`."""
         self._check(deployment, fence)

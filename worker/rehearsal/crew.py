@@ -1,12 +1,14 @@
 """The workers of a rehearsal, with the world at the other end of a link."""
 
 import asyncio
+import json
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from longshore.backends.port import CopiesLevel, HttpAnswer
 from longshore.messages import TASK_QUEUE, target_queue
@@ -24,6 +26,7 @@ from longshore.store.store import Store
 from longshore.traffic.port import RouteStatus
 from worker.plugin import WORKFLOWS
 from worker.rehearsal.clock import Clock, rehearsal_plugin, seconds_of
+from worker.rehearsal.dying import Mortality
 from worker.rehearsal.foresight import ForeseeingMeter
 from worker.rehearsal.link import Link, Question
 from worker.rehearsal.server import connect
@@ -96,6 +99,11 @@ class FarTraffic:
         """See `TrafficPlane`."""
         return int(await self._world.ask("traffic", "withdraw", deployment, fence))
 
+    async def weights(self, deployment: str) -> dict[str, int]:
+        """See `TrafficPlane`."""
+        weights: dict[str, int] = await self._world.ask("traffic", "weights", deployment)
+        return weights
+
     async def revision(self) -> int:
         """See `TrafficPlane`."""
         return int(await self._world.ask("traffic", "revision"))
@@ -157,33 +165,70 @@ class ToldReservations(Reservations):
         await self._world.tell("released", operation)
 
 
-async def work(address: str, origin: datetime, socket: Path, database_url: str) -> None:
+@dataclass(frozen=True)
+class Workplace:
+    """Where a crew works, and on what terms."""
+
+    address: str
+    """Of the test server."""
+    origin: datetime
+    """The server's time at 0s."""
+    stretch: int
+    """Seconds of the server for a simulated one."""
+    socket: Path
+    """The other end of the link."""
+    database_url: str
+    mortal: bool
+    """Whether it tells of every activity, so that it can be ended there; see `worker.rehearsal.dying`."""
+
+    def to_json(self) -> str:
+        """As text, for the way to another process."""
+        return json.dumps(asdict(self) | {"origin": self.origin.isoformat(), "socket": str(self.socket)})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Workplace":
+        """From that text."""
+        said = json.loads(text)
+        return cls(**said | {"origin": datetime.fromisoformat(said["origin"]), "socket": Path(said["socket"])})
+
+
+async def work(place: Workplace) -> None:
     """Work until killed."""
-    clock = Clock(origin)
-    link = await Link.connect(socket)
+    clock = Clock(place.origin, place.stretch)
+    link = await Link.connect(place.socket)
     world = World(link, clock)
-    database = Database.connect(database_url)
-    client = await connect(address, rehearsal_plugin(clock))
+    database = Database.connect(place.database_url)
+    client = await connect(place.address, rehearsal_plugin(clock))
     store = ToldStore(database, world)
     traffic = FarTraffic(world)
-    workers = [_workflow_worker(client, store, traffic, clock), _target_worker(client, store, traffic, world, clock)]
+    watched = (Mortality(link),) if place.mortal else ()
+    workers = [
+        _workflow_worker(client, store, traffic, clock, watched),
+        _target_worker(client, store, traffic, world, clock, watched),
+    ]
     await link.ask(Question("crew", "ready", (), None))
     await asyncio.gather(*(worker.run() for worker in workers))
 
 
-def _workflow_worker(client: Client, store: Store, traffic: FarTraffic, clock: Clock) -> Worker:
+def _workflow_worker(
+    client: Client, store: Store, traffic: FarTraffic, clock: Clock, watched: tuple[Interceptor, ...]
+) -> Worker:
     return Worker(
         client,
         task_queue=TASK_QUEUE,
         workflows=WORKFLOWS,
         activities=central_activities(client, store, traffic, clock.now),
+        interceptors=watched,
         max_cached_workflows=0,  # every task is a replay, too; and tasks of a killed worker are given to the next
     )
 
 
-def _target_worker(client: Client, store: Store, traffic: FarTraffic, world: World, clock: Clock) -> Worker:
+def _target_worker(  # noqa: PLR0913 - it puts the parts together
+    client: Client, store: Store, traffic: FarTraffic, world: World, clock: Clock, watched: tuple[Interceptor, ...]
+) -> Worker:
     return Worker(
         client,
         task_queue=target_queue(TARGET),
         activities=target_activities(FarBackend(world), store, traffic, clock.now, ForeseeingMeter),
+        interceptors=watched,
     )

@@ -229,6 +229,7 @@ class Play:
             decision = self.ask(due)
             if self.result:
                 return self
+            self.obey(decision)
             if not (decision.actions or self.anew):
                 self.blocked += decision.reason == INSUFFICIENT
                 self.stood += decision.phase is Phase.PAUSED
@@ -244,7 +245,7 @@ class Play:
         raise AssertionError(f"no rest after {A_WHILE} decisions: {self._state!r}")
 
     def ask(self, commands: tuple[Command, ...] = ()) -> Decision:
-        """One decision, which is carried out. A decision to wait is the caller's to wait for."""
+        """One decision."""
         given, self._given = self._given, {}
         self._kept = given.pop("observation", self._kept)
         facts = Facts(now=self.now, observation=self._kept, commands=commands, **given)
@@ -256,9 +257,12 @@ class Play:
         self.result = decision.result
         self.anew = self._decisions in self.story.anew
         self._decisions += 1
+        return decision
+
+    def obey(self, decision: Decision) -> None:
+        """Carry a decision out. One to wait is the caller's to wait for."""
         if decision.actions and not self.anew:
             self._given = self._carry_out(decision.actions)
-        return decision
 
     def _next(self, person: Iterator[str]) -> str:
         """What a person does about an operation that stands still."""

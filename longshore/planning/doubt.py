@@ -1,0 +1,24 @@
+"""After an operation that left two versions serving: see who has which share, and go back first (DESIGN, rule 4).
+
+A rollback that failed, or an operation that was lost, may leave both versions with copies and with traffic. Whoever
+then aborts or retries gets the way back from where things really stand; a retry begins anew once it is over.
+"""
+
+from longshore.planning.operation import Decision, ReadRoute
+from longshore.planning.rollback import turn_round
+from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.words import Phase
+
+
+def look(turn: RolloutTurn) -> Decision | None:
+    """Read the route, then take the way back from there."""
+    order, route = turn.order, turn.facts.route
+    if route is None:
+        return turn.act(ReadRoute())
+    turn.become(weights=route, published=route)
+    again = order.doubt == "again"
+    message = f"back to what served before{', then again' if again else ''}: asked by {order.actor}"
+    turn_round(turn, Phase.ABORTED, "AbortedByUser", message)
+    if turn.state.way_back:
+        turn.become(way_back=turn.state.way_back.model_copy(update={"again": again}))
+    return None

@@ -106,7 +106,6 @@ class RecordActivities:
 
 def _operation_row(step: StepInput) -> OperationRow:
     order = step.order
-    moves = order.kind in MOVES
     return OperationRow(
         id=order.id,
         deployment=order.deployment,
@@ -118,7 +117,7 @@ def _operation_row(step: StepInput) -> OperationRow:
         to_revision=order.revision,
         from_version=order.old.version if order.old else None,
         to_version=order.new.version,
-        strategy="rolling" if moves else None,
+        strategy=step.progress.strategy,
         phase=step.phase,
         reason=step.reason,
         message=step.message,

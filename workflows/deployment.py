@@ -85,7 +85,10 @@ class DeploymentWorkflow:
             elif settling.release_due(self.state, workflow.now()):
                 self.state = settling.begin_release(self.state)
             elif workflow.info().is_continue_as_new_suggested():
-                await workflow.wait_condition(workflow.all_handlers_finished)
+                # A request on its way in may begin an operation, and waits for that: it must not be waited for here.
+                await workflow.wait_condition(
+                    lambda: self.state.operation is not None or workflow.all_handlers_finished()
+                )
                 if self.state.operation is None:
                     workflow.continue_as_new(self.state)
             elif not await self._wait_for_work():

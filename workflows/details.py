@@ -85,7 +85,8 @@ def _drawn(title: str, lines: list[str]) -> list[str]:
 
 def _batch(batch: BatchProgress) -> str:
     size = f"+{batch.add} -{batch.remove}" if batch.remove else f"+{batch.add}"
-    return f"{MARKS.get(batch.state, '●')} {batch.number}  {size}  to {batch.weight:>3}%  {batch.state}"
+    then = f", then {batch.then}" if batch.then else ""
+    return f"{MARKS.get(batch.state, '●')} {batch.number}  {size}  to {batch.weight:>3}%  {batch.state}{then}"
 
 
 def _ready(version: str, progress: Progress) -> str:

@@ -68,11 +68,12 @@ def _way(operation: dict[str, Any]) -> str:
 
 
 def _batch(batch: dict[str, Any], left: str) -> Text:
-    """`● 2  +1 -1  to  50%  baking, 9 s left`."""
+    """`● 2  +1 -1  to  50%  baking, 9 s left, then pause 5m`."""
     state = batch["state"]
     size = f"+{batch['add']} -{batch['remove']}" if batch["remove"] else f"+{batch['add']}"
     doing = f"{state}{left}" if state == "baking" else state
-    line = f"{_MARKS.get(state, '●')} {batch['number']}  {size}  to {batch['weight']:>3}%  {doing}"
+    then = f", then {batch['then']}" if batch.get("then") else ""
+    line = f"{_MARKS.get(state, '●')} {batch['number']}  {size}  to {batch['weight']:>3}%  {doing}{then}"
     return Text(line, style=_STYLES.get(state, "cyan"))
 
 

@@ -4,18 +4,19 @@ A rollback that failed, or an operation that was lost, may leave both versions w
 then aborts or retries gets the way back from where things really stand; a retry begins anew once it is over.
 """
 
-from longshore.planning.operation import Decision, ReadRoute
+from longshore.planning.operation import Decision, Observe, ReadRoute
 from longshore.planning.rollback import turn_round
 from longshore.planning.rollout_turn import RolloutTurn
 from longshore.planning.words import Phase
 
 
 def look(turn: RolloutTurn) -> Decision | None:
-    """Read the route, then take the way back from there."""
-    order, route = turn.order, turn.facts.route
-    if route is None:
-        return turn.act(ReadRoute())
-    turn.become(weights=route, published=route)
+    """Read the route and the copies, then take the way back from there."""
+    order, route, seen = turn.order, turn.facts.route, turn.facts.observation
+    if route is None or seen is None:
+        return turn.act(ReadRoute(), Observe())
+    most = max(turn.copies, turn.before)
+    turn.become(weights=route, published=route, widest=max(0, len(seen.copies) - most))
     again = order.doubt == "again"
     message = f"back to what served before{', then again' if again else ''}: asked by {order.actor}"
     turn_round(turn, Phase.ABORTED, "AbortedByUser", message)

@@ -92,12 +92,15 @@ def step_back(at: Return) -> tuple[int, int]:
 
 
 def coming_next(turn: RolloutTurn) -> int:
-    """Old copies that start next: as many as may be missing beside the room that the rollout had, at least one."""
-    state = turn.state
-    missing = turn.before - turn.facts.serving(turn.old)
+    """Old copies that start next: as many as may be missing beside the room that the rollout had, at least one.
+
+    Those on their way already are among them: where old copies do not start, new ones that serve are not given up.
+    """
+    state, serving = turn.state, turn.facts.serving(turn.old)
+    missing, coming = turn.before - serving, serving - turn.facts.ready(turn.old)
     spare = state.widest + turn.policy.unavailable_copies(turn.copies)
     together = min(turn.policy.rollback_copies(turn.before), max(1, spare))
-    return max(0, min(missing, together))
+    return max(0, min(missing, together - coming))
 
 
 def returning(turn: RolloutTurn) -> Decision | None:

@@ -122,6 +122,8 @@ def _started(turn: RolloutTurn) -> str:
     copies = f"{order.spec.copies} {'copy' if order.spec.copies == 1 else 'copies'}"
     if order.old is None:
         return f"onboard version {order.new.version} with {copies}"
+    if order.doubt == "return":
+        return f"back from version {order.new.version} to {order.old.version}, {copies}"
     return f"from version {order.old.version} to {order.new.version}, {copies}, {turn.state.strategy}: {turn.state.why}"
 
 

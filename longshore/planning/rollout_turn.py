@@ -78,7 +78,13 @@ class RolloutTurn(Turn[RolloutState]):
         """What people watch, with the ladder and the checks."""
         bake = self.state.bake
         ends = bake.ends if bake and not self.state.pause else None
-        seen = {"batches": self.state.ladder, "checks": self._watched(), "bake_ends": ends or self.state.stands_until}
+        strategy = self.state.strategy if self.order.old else None
+        seen = {
+            "strategy": strategy,
+            "batches": self.state.ladder,
+            "checks": self._watched(),
+            "bake_ends": ends or self.state.stands_until,
+        }
         return super().progress().model_copy(update=seen)
 
     def rung(self, state: str) -> None:

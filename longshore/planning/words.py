@@ -117,6 +117,8 @@ class BatchProgress(Value):
 class Progress(Value):
     """What `rollout watch` draws: the batches, the copies, the traffic, the checks."""
 
+    strategy: str | None = None
+    """rolling, canary or blueGreen; None of an operation that is none of them."""
     batches: tuple[BatchProgress, ...] = ()
     copies: dict[str, int] = {}
     ready: dict[str, int] = {}

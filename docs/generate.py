@@ -3,6 +3,7 @@
 A test fails when what is written here is not what is there.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -102,7 +103,7 @@ def _fields(schema: dict[str, Any], definition: dict[str, Any], path: str) -> It
         listed = _definition(schema, field.get("items", {}))
         needed = "required" if name in definition.get("required", ()) else _default(field)
         told = field.get("description") or (inner or {}).get("description", "")
-        kind = "list of fields" if listed else "fields" if inner else _type(field)
+        kind = "list of fields" if listed else "fields" if inner and "examples" not in field else _type(field)
         yield f"`{path}{name}`", kind, needed, told
         if inner or listed:
             yield from _fields(schema, inner or listed or {}, f"{path}{name}{'[]' if listed else ''}.")
@@ -120,7 +121,7 @@ def _definition(schema: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]
 def _type(field: dict[str, Any]) -> str:
     """A type in a few words."""
     if field.get("examples"):
-        return "such as " + ", ".join(f"`{example}`" for example in field["examples"])
+        return "such as " + ", ".join(f"`{json.dumps(example).strip(chr(34))}`" for example in field["examples"])
     if "anyOf" in field:
         return " or ".join(_type(option) for option in field["anyOf"] if option != {"type": "null"})
     if "enum" in field or "const" in field:

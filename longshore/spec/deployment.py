@@ -77,7 +77,9 @@ class Step(Spec):
         default=None, description="With weight: copies of the new version; left out: as many as the weight needs."
     )
     pause: Duration | OpenPause | None = Field(
-        default=None, description="Wait so long before going on; `{}`: until a person resumes or promotes."
+        default=None,
+        description="Wait so long before going on; `{}`: until a person resumes or promotes.",
+        examples=["5m", {}],
     )
     approval: Approval | None = Field(default=None, description="Wait until a person with one of the roles approves.")
 

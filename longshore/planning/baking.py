@@ -112,8 +112,7 @@ def last_call(turn: RolloutTurn, bake: Bake) -> tuple[Bake, Measure]:
 def _measured(turn: RolloutTurn, bake: Bake, asked: tuple[Check, ...], *, over: bool) -> tuple[Bake, Measure]:
     due = dict(bake.due)
     for check in checks(turn):
-        while due[check.name] <= turn.now:
-            due[check.name] += timedelta(seconds=check.interval)
+        due[check.name] = next_due(due[check.name], turn.now, check)
     measure = Measure(
         checks=asked,
         watched=checks(turn),
@@ -123,6 +122,12 @@ def _measured(turn: RolloutTurn, bake: Bake, asked: tuple[Check, ...], *, over: 
         until=None if turn.state.pause else bake.ends,
     )
     return bake.model_copy(update={"due": due, "last_call": over}), measure
+
+
+def next_due(due: datetime, now: datetime, check: Check) -> datetime:
+    """When a check is measured next: its first instant after now, always the last due plus whole intervals."""
+    interval = timedelta(seconds=check.interval)
+    return due if due > now else due + interval * ((now - due) // interval + 1)
 
 
 def unfinished(turn: RolloutTurn, bake: Bake) -> bool:

@@ -49,8 +49,7 @@ def keep(turn: RolloutTurn, decision: Decision) -> Decision:
     due = {check.name: vigil.due.get(check.name, turn.now + timedelta(seconds=check.interval)) for check in checks}
     now = tuple(check for check in checks if due[check.name] <= turn.now)
     for check in now:
-        while due[check.name] <= turn.now:
-            due[check.name] += timedelta(seconds=check.interval)
+        due[check.name] = baking.next_due(due[check.name], turn.now, check)
     turn.become(vigil=vigil.model_copy(update={"due": due}))
     if now:
         watching = Measure(checks=now, watched=checks, batch=turn.state.batch, not_before=vigil.since, bake_ended=False)

@@ -65,7 +65,7 @@ def smoke(turn: RolloutTurn) -> Decision | None:
 
 
 def golden(turn: RolloutTurn) -> Decision | None:
-    """Golden requests are asked once, before there is traffic."""
+    """Golden requests are asked once, before there is traffic; again only where they could not be."""
     asked = tuple(check for check in baking.checks(turn) if check.source is not None)
     if not asked:
         turn.become(stage=Stage.SHIFT, bake=None)
@@ -75,6 +75,9 @@ def golden(turn: RolloutTurn) -> Decision | None:
         if turn.state.pause:
             return turn.wait(None)
         turn.become(bake=bake)
+        soonest = min(bake.due[check.name] for check in asked)
+        if turn.now < soonest:
+            return turn.wait(soonest)
         return turn.act(Measure(checks=asked, batch=turn.state.batch, not_before=turn.now, bake_ended=True))
     bake, verdict = baking.count(turn, bake)
     turn.become(bake=bake)
@@ -87,7 +90,10 @@ def golden(turn: RolloutTurn) -> Decision | None:
         return turn.wait(None)
     again = [check for check in asked if not may_end_bake(check, bake.latest[check.name])]
     if again:
-        return turn.poll(timedelta(seconds=min(check.interval for check in again)))
+        # An instant is kept: a command, or a workflow that continues as new, must not make it be asked sooner.
+        soonest = turn.now + timedelta(seconds=min(check.interval for check in again))
+        turn.become(bake=bake.model_copy(update={"due": dict.fromkeys(bake.due, soonest)}))
+        return turn.wait(soonest)
     baking.say_passed(turn, bake)
     turn.become(stage=Stage.SHIFT, bake=None)
     return None

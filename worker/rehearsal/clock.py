@@ -42,17 +42,18 @@ def seconds_of(instant: datetime) -> float:
 class Clock:
     """Turns the server's time into simulated time, and back."""
 
-    def __init__(self, origin: datetime) -> None:
+    def __init__(self, origin: datetime, stretch: int = STRETCH) -> None:
         self._origin = origin
         """The server's time at 0s."""
+        self.stretch = stretch
 
     def second(self, server: datetime) -> int:
         """The whole simulated second of an instant of the server."""
-        return max(0, math.floor((server - self._origin).total_seconds() / STRETCH))
+        return max(0, math.floor((server - self._origin).total_seconds() / self.stretch))
 
     def server(self, second: float) -> datetime:
         """The server's time at a simulated second."""
-        return self._origin + timedelta(seconds=second * STRETCH)
+        return self._origin + timedelta(seconds=second * self.stretch)
 
     def now(self) -> datetime:
         """The simulated instant of the activity that asks: when this attempt of it was scheduled."""
@@ -104,9 +105,12 @@ class _StretchedInstance(WorkflowInstance):
         elif command.HasField("schedule_activity"):
             # How long one attempt may take is left alone: it is worked on in real time.
             asked = command.schedule_activity
-            _longer(asked.schedule_to_close_timeout)
-            _longer(asked.retry_policy.initial_interval)
-            _longer(asked.retry_policy.maximum_interval)
+            for duration in (
+                asked.schedule_to_close_timeout,
+                asked.retry_policy.initial_interval,
+                asked.retry_policy.maximum_interval,
+            ):
+                _longer(duration, self._clock.stretch)
 
     def get_info(self) -> workflow.Info:
         return self._inner.get_info()
@@ -147,6 +151,6 @@ def _instant(timestamp: Timestamp) -> datetime:
     return timestamp.ToDatetime(tzinfo=UTC)
 
 
-def _longer(duration: Duration) -> None:
+def _longer(duration: Duration, times: int) -> None:
     if duration.ToNanoseconds():
-        duration.FromTimedelta(duration.ToTimedelta() * STRETCH)
+        duration.FromTimedelta(duration.ToTimedelta() * times)

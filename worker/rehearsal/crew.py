@@ -7,8 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client
-from temporalio.worker import Interceptor, Worker
+from temporalio.worker import Worker
 
 from longshore.backends.port import CopiesLevel, HttpAnswer
 from longshore.messages import TASK_QUEUE, target_queue
@@ -201,34 +200,19 @@ async def work(place: Workplace) -> None:
     client = await connect(place.address, rehearsal_plugin(clock))
     store = ToldStore(database, world)
     traffic = FarTraffic(world)
+    central = central_activities(client, store, traffic, clock.now)
+    beside = target_activities(FarBackend(world), store, traffic, clock.now, ForeseeingMeter)
     watched = (Mortality(link),) if place.mortal else ()
     workers = [
-        _workflow_worker(client, store, traffic, clock, watched),
-        _target_worker(client, store, traffic, world, clock, watched),
+        Worker(
+            client,
+            task_queue=TASK_QUEUE,
+            workflows=WORKFLOWS,
+            activities=central,
+            interceptors=watched,
+            max_cached_workflows=0,  # every task is a replay, too; and tasks of a killed worker are given to the next
+        ),
+        Worker(client, task_queue=target_queue(TARGET), activities=beside, interceptors=watched),
     ]
     await link.ask(Question("crew", "ready", (), None))
     await asyncio.gather(*(worker.run() for worker in workers))
-
-
-def _workflow_worker(
-    client: Client, store: Store, traffic: FarTraffic, clock: Clock, watched: tuple[Interceptor, ...]
-) -> Worker:
-    return Worker(
-        client,
-        task_queue=TASK_QUEUE,
-        workflows=WORKFLOWS,
-        activities=central_activities(client, store, traffic, clock.now),
-        interceptors=watched,
-        max_cached_workflows=0,  # every task is a replay, too; and tasks of a killed worker are given to the next
-    )
-
-
-def _target_worker(  # noqa: PLR0913 - it puts the parts together
-    client: Client, store: Store, traffic: FarTraffic, world: World, clock: Clock, watched: tuple[Interceptor, ...]
-) -> Worker:
-    return Worker(
-        client,
-        task_queue=target_queue(TARGET),
-        activities=target_activities(FarBackend(world), store, traffic, clock.now, ForeseeingMeter),
-        interceptors=watched,
-    )

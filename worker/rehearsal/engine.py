@@ -23,11 +23,14 @@ from longshore.spec.rehearsal import (
 )
 from longshore.store.database import Database
 from longshore.store.store import Store
-from worker.rehearsal import link, server
+from worker.rehearsal import dying, link, server
 from worker.rehearsal.answer import answer_of
 from worker.rehearsal.asking import Asking
-from worker.rehearsal.clock import Clock, seconds_of
+from worker.rehearsal.clock import STRETCH, Clock, seconds_of
+from worker.rehearsal.crew import Workplace
+from worker.rehearsal.dying import Deaths
 from worker.rehearsal.hiring import Hiring
+from worker.rehearsal.link import Question
 from worker.rehearsal.passing import Time, server_time
 from worker.rehearsal.seeding import seed
 from worker.rehearsal.world import World
@@ -51,8 +54,13 @@ class CrewError(Exception):
     """The workers did not come up, or ended unasked."""
 
 
-async def rehearse(rehearsal: Rehearsal, hiring: Hiring) -> dict[str, Any]:
+async def rehearse(rehearsal: Rehearsal, hiring: Hiring, deaths: Deaths | None = None) -> dict[str, Any]:
     """Play a rehearsal to its end and say how it went.
+
+    Args:
+        rehearsal: what is given, asked and broken.
+        hiring: whence the workers come.
+        deaths: where they are killed besides, and at once replaced.
 
     Raises:
         DoesNotFitError: what is given does not fit on the hosts.
@@ -60,15 +68,18 @@ async def rehearse(rehearsal: Rehearsal, hiring: Hiring) -> dict[str, Any]:
         CrewError, StuckError, UnansweredError: the machinery failed, not the rollout.
     """
     with tempfile.TemporaryDirectory(prefix="ls-") as folder, ExitStack() as stack:
-        return await Engine(rehearsal, hiring, Path(folder), stack).play()
+        return await Engine(rehearsal, hiring, Path(folder), stack, deaths).play()
 
 
 class Engine:
     """Plays one rehearsal."""
 
-    def __init__(self, rehearsal: Rehearsal, hiring: Hiring, folder: Path, stack: ExitStack) -> None:
+    def __init__(
+        self, rehearsal: Rehearsal, hiring: Hiring, folder: Path, stack: ExitStack, deaths: Deaths | None
+    ) -> None:
         self._spec: Final = rehearsal.spec
         self._hiring = hiring
+        self._deaths = deaths
         self._name = rehearsal.metadata.name
         self._folder = folder
         self._stack = stack
@@ -89,8 +100,8 @@ class Engine:
             store = Store(database)
             self._world = World(self._spec, store)
             await seed(self._spec, self._world, store)
-            client = await server.connect(address)
-            await self._begin(client, address, store)
+            self._client = await server.connect(address)
+            await self._begin(self._client, address, store)
             await self._run()
             self._dismiss()
             ended = "atRest" if self._world.at_rest.is_set() else "until"
@@ -101,11 +112,19 @@ class Engine:
 
     async def _begin(self, client: Client, address: str, store: Store) -> None:
         await server.register_attributes(client)
-        self._address, self._origin = address, await server_time(client)
-        clock = Clock(self._origin)
+        stretch = dying.STRETCH if self._deaths else STRETCH
+        self._place = Workplace(
+            address=address,
+            origin=await server_time(client),
+            stretch=stretch,
+            socket=self._folder / "world.sock",
+            database_url=self._database_url,
+            mortal=self._deaths is not None,
+        )
+        clock = Clock(self._place.origin, stretch)
         self._time = Time(client, clock)
         self._asking = Asking(client, self._world, store)
-        listening = await link.serve(self._socket, self._world.answer)
+        listening = await link.serve(self._place.socket, self._answer)
         self._stack.callback(listening.close)
         await self._hire()
         for name in self._spec.given:
@@ -200,9 +219,14 @@ class Engine:
 
     # -- the crew ----------------------------------------------------------------------------------------------------
 
-    @property
-    def _socket(self) -> Path:
-        return self._folder / "world.sock"
+    async def _answer(self, question: Question) -> Any:
+        if self._deaths and question.part == dying.PART:
+            return await self._deaths.answer(question, self._replace, self._client)
+        return await self._world.answer(question)
+
+    async def _replace(self) -> None:
+        self._dismiss()
+        await self._hire()
 
     @property
     def _log(self) -> Path:
@@ -215,7 +239,7 @@ class Engine:
             CrewError: they did not come up.
         """
         self._world.crew_ready.clear()
-        self._hiring.hire(self._address, self._origin, self._socket, self._database_url, self._log)
+        self._hiring.hire(self._place, self._log)
         self._hired = True
         deadline = asyncio.get_running_loop().time() + CREW_LIMIT
         while not self._world.crew_ready.is_set():

@@ -13,11 +13,10 @@ import signal
 import socket
 import traceback
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
-from worker.rehearsal.crew import work
+from worker.rehearsal.crew import Workplace, work
 from worker.rehearsal.server import die_with_parent
 
 ANSWER_LIMIT = 30.0
@@ -31,10 +30,9 @@ class Hiring:
         self._line = line
         self._answers = line.makefile("r", encoding="utf-8")
 
-    def hire(self, address: str, origin: datetime, world: Path, database_url: str, log: Path) -> None:
+    def hire(self, place: Workplace, log: Path) -> None:
         """Start a crew; what it says goes to `log`."""
-        where = [address, origin.isoformat(), str(world), database_url]
-        self._ask({"hire": where, "log": str(log)})
+        self._ask({"hire": place.to_json(), "log": str(log)})
 
     def dismiss(self) -> None:
         """Kill the crew, if there is one."""
@@ -96,15 +94,14 @@ def _serve(line: socket.socket) -> NoReturn:
     os._exit(0)
 
 
-def _fork(where: list[str], log: str, line: socket.socket) -> int:
+def _fork(place: str, log: str, line: socket.socket) -> int:
     crew = os.fork()
     if crew == 0:
         die_with_parent()
         line.close()
         _leave_stdio(log)
-        address, origin, world, database_url = where
         try:
-            asyncio.run(work(address, datetime.fromisoformat(origin), Path(world), database_url))
+            asyncio.run(work(Workplace.from_json(place)))
         except BaseException:  # noqa: BLE001 - it must not return to be a copy of the copy
             traceback.print_exc()
         os._exit(1)

@@ -1,0 +1,104 @@
+"""Whoever kills the workers, wherever in the course of an activity: the same events, the same end, to the byte.
+
+Each story of `deaths/` is played as it is, and again with workers that die right before and right after the work of
+every activity, those that only record included. To try each of these deaths alone, which takes an hour, there is
+`python tests/scenarios/soaking_deaths.py`.
+"""
+
+import json
+import subprocess
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from temporalio import activity
+
+from longshore.backends.simulated.fleet import SimulatedFleet
+from longshore.store.database import Database
+from longshore.store.store import Store
+from longshore.traffic.simulated import SimulatedTraffic
+from worker.rehearsal.clock import simulated
+from worker.wiring import central_activities, target_activities
+
+HERE = Path(__file__).parent
+TOO_LONG_S = 280.0
+
+COMMON = {"load_deployment", "record_deployment", "record_step", "reserve_room", "ensure_copies", "observe_copies"}
+ROLLOUT = COMMON | {"verify_artifact", "read_freeze", "publish_route", "read_draining"}
+STORIES = {
+    "rolling-with-checks": ROLLOUT | {"measure_checks"},
+    "canary-with-pauses-and-an-approval": ROLLOUT | {"measure_checks"},
+    "blue-green-and-back-to-warm-copies": ROLLOUT | {"measure_checks"},
+    "a-newer-version-on-the-way": ROLLOUT,
+    "scale-on-the-way": ROLLOUT,
+    "batched-way-back": ROLLOUT | {"measure_checks"},
+    "onboard-scale-retire": COMMON | {"verify_artifact", "publish_route", "withdraw_route", "read_draining"},
+    "warm-copies-in-the-way": ROLLOUT,
+    "a-way-back-that-failed": ROLLOUT | {"measure_checks", "read_route"},
+}
+"""Story → the activities before and after which workers die in it."""
+ELSEWHERE = {
+    "smoke_test": "rehearsed versions have none: tests/workflows/test_worker_crashes.py",
+    "end_lost_operation": "nothing is lost by a death: tests/workflows/test_lost_operations.py",
+}
+ALONE = [("rolling-with-checks", moment) for moment in (2, 45, 88)]
+"""Single deaths, spread over a story."""
+
+
+def test_the_stories_and_every_activity_are_all_accounted_for() -> None:
+    store = Store(Database.connect("sqlite+aiosqlite://"))
+    fleet, traffic = SimulatedFleet("fleet", (), lambda: simulated(0)), SimulatedTraffic(lambda: simulated(0))
+    there: Any = None
+    wired = [
+        *central_activities(there, store, traffic),
+        *target_activities(fleet.backend(), store, traffic, lambda: simulated(0)),
+    ]
+    names = {activity._Definition.must_from_callable(one).name for one in wired}
+
+    assert {path.stem for path in (HERE / "deaths").glob("*.yaml")} == set(STORIES)
+    assert set().union(*STORIES.values()) | set(ELSEWHERE) == names
+
+
+@pytest.mark.parametrize("story", STORIES)
+def test_workers_that_die_before_and_after_every_activity_change_nothing(story: str) -> None:
+    calm = played(story)
+
+    stormy = dying(story, "each")
+
+    assert stormy["answer"] == calm
+    died = {(name, when) for name, when, died in stormy["moments"] if died}
+    assert all(died for _, _, died in stormy["moments"])
+    assert died >= {(name, when) for name in STORIES[story] for when in ("before", "after")}
+
+
+@pytest.mark.parametrize(("story", "moment"), ALONE)
+def test_workers_that_die_once_change_nothing(story: str, moment: int) -> None:
+    calm = played(story)
+
+    stormy = dying(story, str(moment))
+
+    assert stormy["answer"] == calm
+    assert [number for number, (_, _, died) in enumerate(stormy["moments"], start=1) if died] == [moment]
+
+
+@cache
+def played(story: str) -> Any:
+    """As people play it."""
+    return _said("-m", "longshore.cli", "rehearse", "-o", "json", "-f", _path(story))
+
+
+def dying(story: str, moment: str) -> Any:
+    """With workers that die."""
+    return _said(str(HERE / "playing_deaths.py"), "--at", moment, _path(story))
+
+
+def _path(story: str) -> str:
+    return str(HERE / "deaths" / f"{story}.yaml")
+
+
+def _said(*arguments: str) -> Any:
+    ran = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=TOO_LONG_S)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    return json.loads(ran.stdout)

@@ -70,4 +70,6 @@ class Time:
     async def _sleep(self, left: timedelta) -> None:
         duration = Duration()
         duration.FromTimedelta(left)
-        await self._client.test_service.unlock_time_skipping_with_sleep(SleepRequest(duration=duration))
+        sleep = SleepRequest(duration=duration)
+        limit = timedelta(seconds=2 * SLEEP_LIMIT)  # ours is the one that tells; the client's own is half a minute
+        await self._client.test_service.unlock_time_skipping_with_sleep(sleep, timeout=limit)

@@ -39,6 +39,9 @@ STORIES = {
     "a-way-back-that-failed": ROLLOUT | {"measure_checks", "read_route"},
 }
 """Story → the activities before and after which workers die in it."""
+RACES = {"warm-copies-in-the-way"}
+"""Stories of two deployments of which one waits for what the other gives back: it looks again now and then, and which
+look finds it there is a matter of moments, also without any death. Instants may differ, and what is counted by them."""
 ELSEWHERE = {
     "smoke_test": "rehearsed versions have none: tests/workflows/test_worker_crashes.py",
     "end_lost_operation": "nothing is lost by a death: tests/workflows/test_lost_operations.py",
@@ -67,7 +70,7 @@ def test_workers_that_die_before_and_after_every_activity_change_nothing(story: 
 
     stormy = dying(story, "each")
 
-    assert stormy["answer"] == calm
+    assert without_instants(stormy["answer"], story) == without_instants(calm, story)
     died = {(name, when) for name, when, died in stormy["moments"] if died}
     assert all(died for _, _, died in stormy["moments"])
     assert died >= {(name, when) for name in STORIES[story] for when in ("before", "after")}
@@ -87,6 +90,14 @@ def test_workers_that_die_once_change_nothing(story: str, moment: int) -> None:
 def played(story: str) -> Any:
     """As people play it."""
     return _said("-m", "longshore.cli", "rehearse", "-o", "json", "-f", _path(story))
+
+
+def without_instants(answer: Any, story: str) -> Any:
+    """The answer as it is, or of a race what does not depend on moments."""
+    if story not in RACES:
+        return answer
+    events = [{key: value for key, value in event.items() if key != "at"} for event in answer["events"]]
+    return {**answer, "events": events, "duration": None, "requests": {"failed": answer["requests"]["failed"]}}
 
 
 def dying(story: str, moment: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from temporalio import activity
 from temporalio.api.testservice.v1 import LockTimeSkippingRequest, UnlockTimeSkippingRequest
-from temporalio.client import Client, WithStartWorkflowOperation, WorkflowUpdateFailedError
+from temporalio.client import Client, WithStartWorkflowOperation, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.common import WorkerDeploymentVersion, WorkflowIDConflictPolicy
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
@@ -49,6 +49,10 @@ MODEL = "codegen"
 NAME = "codegen"
 POLLS_WITHIN = 30.0
 """Seconds for a versioned worker to begin polling."""
+
+
+ENDS_WITHIN = 300.0
+"""Real seconds for an operation whose waits are skipped; on a machine with nothing else to do it takes a few."""
 
 
 def scheduled() -> datetime:
@@ -235,7 +239,7 @@ class World:
         assert answer.operation is not None
         handle = self.client.get_workflow_handle(f"deployment/{answer.operation}")
         async with self.skipping():
-            await handle.result()
+            await _result(handle)
         row = await self.store.deployments.operation(answer.operation)
         assert row is not None
         await self.settled()
@@ -310,6 +314,19 @@ class World:
         for copy in self.fleet.copies:
             counted[copy.level.version] = counted.get(copy.level.version, 0) + 1
         return counted
+
+
+async def _result(handle: WorkflowHandle[Any, Any]) -> None:
+    """Wait for the end. The test server now and then ends the wait itself, on a machine with much else to do."""
+    async with asyncio.timeout(ENDS_WITHIN):
+        while True:
+            try:
+                await handle.result()
+            except RuntimeError as error:
+                if "No completion event found" not in str(error):
+                    raise
+            else:
+                return
 
 
 def refusal_of(error: WorkflowUpdateFailedError) -> Refusal:

@@ -1,52 +1,34 @@
-"""Records the histories that the replay tests hold the workflows to: `python tests/replay/record.py`.
+"""Records the histories that the replay tests hold the workflows to: `python tests/replay/record.py [LIFE…]`.
 
 To be run, and its files committed, when a change of the workflows is meant to break old histories: operations are
 pinned to the build that began them, so only a released build's histories bind.
 """
 
+import argparse
 import asyncio
+import json
 import os
-import re
 import sys
 import sysconfig
 from pathlib import Path
 from typing import Any
 
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest
+from temporalio.client import WorkflowHistory
 from temporalio.testing import WorkflowEnvironment
 
 from worker.plugin import longshore_plugin
 
 HERE = Path(__file__).parent
-sys.path.insert(0, str(HERE.parent / "workflows"))  # the world of the workflow tests, and its server's settings
-NAME = "codegen"
+sys.path[:0] = [str(HERE), str(HERE.parent / "workflows")]  # the world of the workflow tests, and its server's settings
 HISTORIES = HERE / "histories"
-CHECKED = {"bake": "10s", "checks": [{"name": "errors", "metric": "error-rate", "max": 0.01}]}
 
 
-async def live(world: Any) -> list[str]:
-    """A whole life; the ids of its operations."""
-    world.behave("3", error_rate=0.3)
-    asked = [
-        lambda: world.apply("1", copies=1),
-        lambda: world.apply("2", copies=1, **CHECKED),
-        lambda: world.apply("3", copies=1, **CHECKED),
-        lambda: world.ask("undo"),
-        lambda: world.ask("scale", copies=2),
-        lambda: world.ask("retire"),
-    ]
-    lived = []
-    for ask in asked:
-        answer = await ask()
-        await world.ended(answer)
-        lived.append(answer.operation or "")
-    return lived
-
-
-async def record() -> None:
-    """Live, and save every history."""
+async def record(life: str) -> None:
+    """Live it, and save the history of its deployment and of every operation in it."""
     from conftest import ATTRIBUTES
-    from world import World
+    from lives import DEPLOYMENT, LIVES
+    from world import NAME, World
 
     binary = Path(sysconfig.get_path("scripts")) / "temporal-test-server"
     async with await WorkflowEnvironment.start_time_skipping(
@@ -56,16 +38,43 @@ async def record() -> None:
             AddSearchAttributesRequest(namespace=env.client.namespace, search_attributes=ATTRIBUTES)
         )
         async with World(env) as world:
-            operations = await live(world)
-            HISTORIES.mkdir(exist_ok=True)
-            for workflow in [f"deployment/{NAME}", *(f"deployment/{one}" for one in operations)]:
+            await LIVES[life](world)
+            operations = [row.id for row in await world.store.deployments.operations(NAME)]
+            folder = HISTORIES / life
+            folder.mkdir(parents=True, exist_ok=True)
+            for old in folder.glob("*.json"):
+                old.unlink()
+            for workflow in [DEPLOYMENT, *(f"deployment/{one}" for one in operations)]:
                 history = await env.client.get_workflow_handle(workflow).fetch_history()
-                name = workflow.removeprefix("deployment/").replace("/", "-")
-                unnamed = re.sub(r'("identity": *)"[^"]*"', r'\1"recorder"', history.to_json())
-                (HISTORIES / f"{name}.json").write_text(unnamed + "\n")
+                name = workflow.removeprefix(DEPLOYMENT).removeprefix("/") or "deployment"
+                (folder / f"{name}.json").write_text(_lines(history))
+
+
+def _lines(history: WorkflowHistory) -> str:
+    """As JSON with a line for each event, and nothing of the machine that it was recorded on."""
+    events = json.loads(history.to_json())["events"]
+    return '{"events": [\n' + ",\n".join(json.dumps(_unnamed(event)) for event in events) + "\n]}\n"
+
+
+def _unnamed(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: "recorder" if key == "identity" else _unnamed(inner) for key, inner in value.items()}
+    return [_unnamed(inner) for inner in value] if isinstance(value, list) else value
+
+
+async def main() -> None:
+    """Record the lives that are asked for, or all."""
+    from lives import LIVES
+
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("lives", nargs="*", metavar="LIFE", help=f"of {', '.join(LIVES)}; all if left out")
+    for life in options.parse_args().lives or LIVES:
+        await record(life)
+        sys.stdout.write(f"{life}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":
-    asyncio.run(record())
+    asyncio.run(main())
     sys.stdout.flush()
     os._exit(0)  # temporalio can crash a finished process at exit

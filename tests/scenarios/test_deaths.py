@@ -8,18 +8,16 @@ every activity, those that only record included. To try each of these deaths alo
 import json
 import subprocess
 import sys
+from datetime import datetime
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from temporalio import activity
 
-from longshore.backends.simulated.fleet import SimulatedFleet
 from longshore.store.database import Database
 from longshore.store.store import Store
-from longshore.traffic.simulated import SimulatedTraffic
-from worker.rehearsal.clock import simulated
 from worker.wiring import central_activities, target_activities
 
 HERE = Path(__file__).parent
@@ -51,13 +49,8 @@ ALONE = [("rolling-with-checks", moment) for moment in (2, 45, 88)]
 
 
 def test_the_stories_and_every_activity_are_all_accounted_for() -> None:
-    store = Store(Database.connect("sqlite+aiosqlite://"))
-    fleet, traffic = SimulatedFleet("fleet", (), lambda: simulated(0)), SimulatedTraffic(lambda: simulated(0))
-    there: Any = None
-    wired = [
-        *central_activities(there, store, traffic),
-        *target_activities(fleet.backend(), store, traffic, lambda: simulated(0)),
-    ]
+    store, nobody, clock = Store(Database.connect("sqlite+aiosqlite://")), cast("Any", None), datetime.now
+    wired = [*central_activities(nobody, store, nobody), *target_activities(nobody, store, nobody, clock)]
     names = {activity._Definition.must_from_callable(one).name for one in wired}
 
     assert {path.stem for path in (HERE / "deaths").glob("*.yaml")} == set(STORIES)

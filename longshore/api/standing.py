@@ -31,6 +31,7 @@ def facts_of(view: View, now: datetime) -> DeploymentFacts:
         observed=view.copies,
         observed_at=view.observed_at,
         traffic=view.traffic,
+        no_place=view.no_place,
         now=now,
     )
 

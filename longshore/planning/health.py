@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from longshore.planning.observed import Copy, CopyState
+from longshore.planning.shortage import INSUFFICIENT
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
 
@@ -62,6 +63,8 @@ class DeploymentFacts(Value):
     observed_at: datetime | None = None
     traffic: dict[str, int] = {}
     """Version → share in percent of the last acked route."""
+    no_place: str | None = None
+    """Why copies that are missing do not start; None where none is, or there is room."""
     now: datetime
 
     @property
@@ -209,6 +212,9 @@ def _of_operation(facts: DeploymentFacts) -> Finding | None:
 def _not_ready(facts: DeploymentFacts, ready: int) -> Finding:
     """Too few copies are ready: the first copy with a reason of its own speaks for them."""
     count = f"{ready} of {facts.copies} copies are ready"
+    if facts.no_place:
+        cure = f"`longshore describe target {facts.target}` shows who holds them"
+        return Finding(reason=INSUFFICIENT, message=f"{count}: {facts.no_place}; {cure}")
     if facts.in_flight:
         reason = "Onboarding" if facts.kind is OperationKind.ONBOARD else "CopiesNotReady"
         return Finding(reason=reason, message=f"{count}; {_follow(facts)}")

@@ -1,7 +1,9 @@
 """Why something does not fit on a target, in one line that says what is short and what would do."""
 
+from collections.abc import Iterable, Mapping
 from typing import Final
 
+from longshore.planning.observed import ObservedHost
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom, largest_fit, suits
 from longshore.spec.model_version import Resources
 
@@ -47,6 +49,24 @@ def behind(first: Reservation) -> Grant:
     """The answer when a batch would fit but someone else asked earlier and waits for the room."""
     message = f"waits for its turn: {first.operation} asked first and does not fit yet"
     return Grant(granted=False, reason=INSUFFICIENT, message=message)
+
+
+def no_place(resources: Resources, target: str, hosts: Iterable[ObservedHost], held: Mapping[str, int]) -> str | None:
+    """Why a copy that went with its host finds no room elsewhere, for a person; None where it does.
+
+    Args:
+        resources: what the copy needs.
+        target: where it is to start.
+        hosts: those of the target.
+        held: host → accelerators that copies hold, in whatever state they are.
+    """
+    need = resources.accelerators
+    free = [host.accelerators - held.get(host.name, 0) for host in hosts if suits(host, resources)]
+    if any(left >= need for left in free):
+        return None
+    if not need:
+        return f"no host of {target} is up"
+    return f"a copy needs {_accelerators(resources)}, at most {max(free, default=0)} are free on one host of {target}"
 
 
 def _found(request: ReservationRequest, room: TargetRoom, *, fitting: int, most_free: int) -> str:

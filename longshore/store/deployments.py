@@ -12,6 +12,7 @@ from longshore.planning.observed import Copy, ObservedHost
 from longshore.planning.words import Phase
 from longshore.store.database import Database
 from longshore.store.fleet import copy_of
+from longshore.store.missing import with_reasons
 from longshore.store.records import DeploymentRecord, DeploymentRow, OperationRow, RevisionRow, View
 from longshore.store.tables import (
     WHOLE_TARGET,
@@ -140,7 +141,7 @@ async def _views(connection: AsyncConnection, query: Select[Any]) -> list[View]:
     under_way = await _operations_by_id(connection, [row["operation"] for row in rows if row["operation"]])
     held = await _copies_by_deployment(connection, names)
     read = await _Readings.of(connection, {row["target"] for row in rows})
-    return [
+    views = [
         View(
             row=DeploymentRow.model_validate(dict(row)),
             operation=under_way.get(row["operation"]),
@@ -151,6 +152,7 @@ async def _views(connection: AsyncConnection, query: Select[Any]) -> list[View]:
         )
         for row in rows
     ]
+    return await with_reasons(connection, views)
 
 
 async def _operations_by_id(connection: AsyncConnection, ids: list[str]) -> dict[str, OperationRow]:

@@ -138,6 +138,8 @@ class View(Value):
     """Weights of the last acked route."""
     hosts: tuple[ObservedHost, ...] = ()
     observed_at: datetime | None = None
+    no_place: str | None = None
+    """Why copies that are missing do not start; None where none is, or there is room."""
 
 
 class ApiKey(Value):

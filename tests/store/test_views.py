@@ -3,15 +3,23 @@
 from typing import Any
 
 import pytest
-from examples import after, copy, deployment, observation, operation
+from examples import after, copy, deployment, observation, operation, spec
 from sqlalchemy import event
 
 from longshore.planning.fence import Fence
+from longshore.planning.observed import ObservedHost
 from longshore.planning.route import Route
 from longshore.planning.words import Phase
+from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import TargetSpec
 from longshore.store.records import Record, View
 from longshore.store.store import Store
+
+TAKES_TWO = {
+    "artifact": {"uri": "file:///srv/m-1.joblib", "digest": f"sha256:{0:064}"},
+    "server": {"command": ["serve"]},
+    "resources": {"accelerators": 2},
+}
 
 
 async def say(store: Store, name: str, phase: Phase = Phase.SUCCEEDED, **more: Any) -> None:
@@ -111,3 +119,19 @@ async def test_operations_and_revisions_are_listed_in_their_order(store: Store) 
 async def test_rows_are_those_of_the_names_that_are_known(fleet: Store) -> None:
     assert [row.name for row in await fleet.deployments.rows(["e", "a", "nobody"])] == ["a", "e"]
     assert await fleet.deployments.rows([]) == []
+
+
+async def test_copies_that_are_missing_say_when_there_is_no_room_for_them(store: Store) -> None:
+    await store.targets.put("fleet", TargetSpec(backend="local"), "ada")
+    await store.models.put("m", "1", ModelVersionSpec.model_validate(TAKES_TWO), "ada")
+    await say(store, "a", version="1", spec=spec(copies=3))
+
+    said = []
+    for free in (1, 2):
+        hosts = (ObservedHost(name="up", accelerators=2 + free), ObservedHost(name="down", accelerators=8, up=False))
+        holds = copy("a1", "a", host="up", accelerators=(0, 1))
+        await store.fleet.save_observation(observation(free, holds).model_copy(update={"hosts": hosts}))
+        view = await store.deployments.view("a")
+        said.append(view and view.no_place)
+
+    assert said == ["a copy needs 2 accelerators, at most 1 are free on one host of fleet", None]

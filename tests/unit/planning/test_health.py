@@ -66,6 +66,22 @@ TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
         "3 of 4",
     ),
     (
+        "a copy that went with its host and finds no room elsewhere is told with what is short",
+        {"observed": copies("1", 3), "no_place": "a copy needs 1 accelerator, at most 0 are free on one host of it"},
+        Health.DEGRADED,
+        Drift.DRIFTED,
+        "InsufficientAccelerators",
+        "3 of 4 copies are ready: a copy needs 1 accelerator",
+    ),
+    (
+        "copies that find no room during a rollout are told, too",
+        {**ROLLING, "observed": copies("1", 2), "no_place": "no host of workstation is up"},
+        Health.DEGRADED,
+        Drift.IN_SYNC,
+        "InsufficientAccelerators",
+        "longshore describe target workstation",
+    ),
+    (
         "no ready copy is unavailable",
         {"observed": copies("1", 4, CopyState.STARTING)},
         Health.UNAVAILABLE,

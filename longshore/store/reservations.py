@@ -29,8 +29,8 @@ class Reservations:
         """Hold room for a batch, or say what is short; ask again until there is some.
 
         The operation's place in the queue is that of its first asking. What it is granted is held until `release`, or
-        until the operation's end is recorded. Asking again for the same version and `settled` is the same grant,
-        unless a host of it went down meanwhile. Those who came earlier and wait are answered in the same go.
+        until the operation's end is recorded. Asking the same again is the same grant, unless a host of it
+        went down meanwhile. Those who came earlier and wait are answered in the same go.
 
         Raises:
             NotFoundError: the target is not registered.
@@ -127,8 +127,7 @@ def _still_good(own: Reservation, request: ReservationRequest, hosts: tuple[Obse
     if own.answer is None or not own.answer.granted:
         return False
     up = {host.name for host in hosts if host.up}
-    same = (own.request.version, own.request.settled) == (request.version, request.settled)
-    return same and set(own.answer.placement) <= up
+    return own.request == request and set(own.answer.placement) <= up
 
 
 _ENDED: Final = [str(phase) for phase in Phase if phase.ended]

@@ -69,6 +69,12 @@ async def test_a_grant_on_a_host_that_went_down_is_not_given_again(fleet: Store)
     assert not (await fleet.reservations.reserve(request())).granted
 
 
+async def test_a_grant_answers_only_what_was_asked_for(fleet: Store) -> None:
+    await fleet.fleet.save_observation(seen(2, copy("old1"), copy("old2", accelerators=(1,))))
+    assert (await fleet.reservations.reserve(request(batch=1, dip=1))).dip == 1
+    assert not (await fleet.reservations.reserve(request(batch=1))).granted
+
+
 async def test_what_is_released_is_free_again(fleet: Store) -> None:
     await fleet.reservations.reserve(request("d", batch=2))
     await fleet.reservations.release("fleet", "d/rollout-1")

@@ -61,6 +61,8 @@ class PlayedCopy:
     version: str
     born: datetime
     broken: bool = False
+    proven: bool = False
+    """It was ready before its version was found out to be bad, and stays so."""
     draining_since: datetime | None = None
     gone_at: datetime | None = None
     down_until: datetime | None = None
@@ -88,10 +90,19 @@ class Fleet:
             return CopyState.DRAINING
         if copy.broken or (copy.down_until and now < copy.down_until):
             return CopyState.UNREADY
+        if copy.proven:
+            return CopyState.READY
         if behaviour.crashes:
             return CopyState.FAILED
         up = now >= copy.born + timedelta(seconds=behaviour.startup)
         return CopyState.READY if up and not behaviour.never_ready else CopyState.STARTING
+
+    def behave(self, version: str, behaviour: Behaviour, now: datetime) -> None:
+        """From now on its copies behave otherwise; those that are ready stay so."""
+        for copy in self.copies:
+            if copy.version == version and self.state_of(copy, now) is CopyState.READY:
+                copy.proven = True
+        self.behaviours[version] = behaviour
 
     def ready(self, version: str, now: datetime) -> int:
         return sum(one.version == version and self.state_of(one, now) is CopyState.READY for one in self.copies)
@@ -369,10 +380,8 @@ class Play:
     def _reserve(self, request: ReservationRequest) -> Grant:
         """As the store does it, for one deployment."""
         own = self._reservation
-        if own and own.answer and own.answer.granted:
-            asked = own.request
-            if (asked.version, asked.settled) == (request.version, request.settled):
-                return own.answer
+        if own and own.answer and own.answer.granted and own.request == request:
+            return own.answer
         asking = Reservation(
             deployment="digits", operation=request.operation, ticket=1, request=request, held=own.held if own else {}
         )

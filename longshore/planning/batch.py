@@ -177,7 +177,7 @@ def shift(turn: RolloutTurn) -> Decision | None:
 def drain(turn: RolloutTurn) -> Decision | None:
     """End the old copies that the batch replaces; blue/green may keep all of them warm."""
     state, new = turn.state, turn.wanted
-    level = old_after(turn.course, state.level, new, state.weight)
+    level = old_after(turn.course, state.level - state.dip, new, state.weight)
     if turn.order.old is not None and not turn.keeps and (decision := turn.drain_to(turn.old, level)):
         return decision
     if state.leg is not None:

@@ -11,7 +11,7 @@ from longshore.planning.operation import Decision, Ensure, Reserve
 from longshore.planning.rollback import fail_if_broken, turn_round
 from longshore.planning.rollout_state import Rescale, RolloutState, Stage
 from longshore.planning.rollout_turn import RolloutTurn
-from longshore.planning.room import ReservationRequest
+from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import EventType
 from longshore.spec.deployment import DeploymentSpec
 
@@ -87,7 +87,9 @@ def rescale(turn: RolloutTurn) -> Decision | None:
 
 def _grown(turn: RolloutTurn, work: Rescale) -> Decision | None:
     """Start what is missing of both versions, and wait for it; None when all is there, or the rollout turned round."""
-    facts = turn.facts
+    facts, going = turn.facts, turn.state.draining
+    if going and (decision := turn.drain_to(going.version, going.level)):
+        return decision
     if not (facts.fresh or (facts.grant and work.reserving)):
         return turn.look()
     if facts.serving(turn.new) < work.new:
@@ -120,7 +122,7 @@ def _go_on(turn: RolloutTurn, work: Rescale) -> None:
     )
 
 
-def _grow(turn: RolloutTurn, version: str, level: int) -> Decision:
+def _grow(turn: RolloutTurn, version: str, level: int) -> Decision | None:
     """Call draining copies back, which still hold their room; else reserve, and start."""
     order, facts = turn.order, turn.facts
     serving, draining = facts.serving(version), len(facts.draining(version))
@@ -142,9 +144,24 @@ def _grow(turn: RolloutTurn, version: str, level: int) -> Decision:
         )
         return turn.act(Reserve(request=request))
     if not facts.grant.granted:
-        return blocked(turn, facts.grant, turn.state.batch or None)
+        return _without_room(turn, version, facts.grant)
     turn.become(blocked=False, warm_asked=False)
     return _ensure(turn, version, serving + facts.grant.surge, dict(facts.grant.placement))
+
+
+def _without_room(turn: RolloutTurn, version: str, grant: Grant) -> Decision | None:
+    """What was draining leaves its room first; then old copies that may be missing are done without, as in a batch."""
+    work, facts = _work(turn), turn.facts
+    if turn.order.old is not None:
+        other = turn.new if version == turn.old else turn.old
+        if facts.draining(other):
+            return turn.drain_to(other, facts.serving(other))
+        there = facts.serving(turn.old)
+        least = turn.copies - turn.policy.unavailable_copies(turn.copies)
+        if version == turn.old and not turn.course.whole and work.new + there >= least:
+            turn.become(level=there, rescale=work.model_copy(update={"old": there}))
+            return _grown(turn, _work(turn))
+    return blocked(turn, grant, turn.state.batch or None)
 
 
 def _ensure(turn: RolloutTurn, version: str, copies: int, placement: dict[str, int] | None = None) -> Decision:

@@ -1,0 +1,498 @@
+"""Plays the life of a deployment in pure Python: whatever is asked of it when, one operation after the other.
+
+What the deployment's workflow does between its decisions is done here in a few lines: requests that wait for an
+operation to make way, revisions that it must acknowledge, warm copies that are due. What must hold at every instant is
+looked at whenever something may have changed; what must hold at rest is for the tests to ask.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from types import ModuleType
+from typing import Any, Final, NamedTuple
+
+from played import START, Behaviour, Fleet, Play, Story
+
+from longshore.planning import deployment as planner
+from longshore.planning import release, retire, rollout, scale, settling, superseding
+from longshore.planning.batches import ladder
+from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult, State, VersionFacts
+from longshore.planning.release import KeepsWarm
+from longshore.planning.requests import (
+    ApplyRequest,
+    ControlRequest,
+    Refusal,
+    ScaleRequest,
+    UndoRequest,
+)
+from longshore.planning.retire import RetireState
+from longshore.planning.revisions import Accepted, DeploymentState, Revision
+from longshore.planning.rollout_state import RolloutState
+from longshore.planning.rollout_turn import course_of
+from longshore.planning.scale import ScaleState
+from longshore.planning.shortage import INSUFFICIENT
+from longshore.planning.words import Event, EventType, OperationKind, Phase
+from longshore.spec.deployment import DeploymentSpec
+
+PLANNERS: Final[dict[OperationKind, tuple[ModuleType, type[State]]]] = {
+    OperationKind.ONBOARD: (rollout, RolloutState),
+    OperationKind.ROLLOUT: (rollout, RolloutState),
+    OperationKind.ROLLBACK: (rollout, RolloutState),
+    OperationKind.SCALE: (scale, ScaleState),
+    OperationKind.RETIRE: (retire, RetireState),
+    OperationKind.RELEASE: (release, KeepsWarm),
+}
+MOVES: Final = {OperationKind.ROLLOUT, OperationKind.ROLLBACK}
+ENDS: Final = {
+    EventType.ROLLOUT_SUCCEEDED,
+    EventType.ROLLED_BACK,
+    EventType.ROLLOUT_ABORTED,
+    EventType.ROLLOUT_SUPERSEDED,
+    EventType.ROLLOUT_FAILED,
+}
+A_LIFETIME: Final = 6000
+"""Decisions after which a deployment that has not come to rest never will."""
+MENDED_ENOUGH: Final = 3
+"""Times that a person mends a deployment before it is said to be beyond that."""
+PATIENCE: Final = 40
+"""Looks at what stands still, or finds no room, after which a person does something about it."""
+
+
+class Wish(NamedTuple):
+    """What somebody asks, so many seconds after the beginning."""
+
+    at: float
+    verb: str
+    """A verb of the timeline; `warm` asks for the room of warm copies."""
+    changes: dict[str, Any] = {}
+    """apply: fields of the newest desired state to replace. scale: copies."""
+    option: Any = None
+    """promote: full. undo: the revision."""
+
+
+class Change(NamedTuple):
+    """From so many seconds on copies of a version behave otherwise."""
+
+    at: float
+    version: str
+    behaviour: Behaviour
+
+
+@dataclass
+class Pending:
+    """A wish that waits for the operation under way: for its word, or for its end."""
+
+    wish: Wish
+    number: int
+    """Of the operation."""
+    sequence: int | None = None
+    """Of the command that it must acknowledge; None waits for its end."""
+    then: Callable[[DeploymentState], DeploymentState] | None = None
+
+
+@dataclass
+class Life:
+    """`Life(…).run()` plays until all is at rest."""
+
+    given: DeploymentSpec
+    versions: dict[str, VersionFacts]
+    fleet: Fleet
+    story: Story
+    wishes: list[Wish]
+    changes: list[Change] = field(default_factory=list)
+    now: datetime = START
+    events: list[tuple[int | None, Event]] = field(default_factory=list)
+    """With the number of the operation that told it."""
+    ended: list[tuple[OperationOrder, OperationResult]] = field(default_factory=list)
+    refused: list[tuple[Wish, Refusal]] = field(default_factory=list)
+    wrong: list[str] = field(default_factory=list)
+    """What was seen that must never be."""
+    helped: int = 0
+    """Times that a person had to help the last operation on."""
+    mended: int = 0
+    """Times that a person had to mend it: to try a way back again, or a scale."""
+    route: dict[str, int] = field(init=False)
+    """Weights as they are."""
+    shares: dict[str, int] = field(init=False)
+    """Weights as they were last told to the ledger."""
+    state: DeploymentState = field(init=False)
+    _play: Play | None = None
+    _inbox: list[Command] = field(default_factory=list)
+    _pending: list[Pending] = field(default_factory=list)
+    _later: list[Wish] = field(default_factory=list)
+    """Wait until warm copies are given up, or another revision was acknowledged."""
+    _floor: int = 0
+    """Ready copies that are promised now, of all versions."""
+    _ceiling: int = 0
+    """Copies that the present operation may hold at most, in any state."""
+    _leaving: int = 0
+    """Copies that were on their way out when it began."""
+    _stood: int = 0
+
+    def __post_init__(self) -> None:
+        facts = self.versions[self.given.version]
+        before = self.given.model_copy(update={"version": "2"})
+        revisions = (
+            Revision(number=1, facts=self.versions["2"], spec=before, phase=Phase.SUCCEEDED, actor="ada"),
+            Revision(number=2, facts=facts, spec=self.given, phase=Phase.SUCCEEDED, actor="ada"),
+        )
+        self.state = DeploymentState(name="digits", spec=self.given, revisions=revisions, stable=2)
+        self.route = self.shares = {self.given.version: 100}
+        self.wishes = sorted(self.wishes, key=lambda wish: wish.at)
+        self.changes = sorted(self.changes, key=lambda change: change.at)
+
+    def run(self) -> "Life":
+        """Ask, decide, carry out, wait; until nothing more happens by itself."""
+        for _ in range(A_LIFETIME):
+            self._take_due()
+            if self.state.operation is not None:
+                self._go_on(self.state.operation)
+            elif settling.release_due(self.state, self.now):
+                self.state = settling.begin_release(self.state)
+            elif (instant := self._next_instant()) is not None:
+                self._pass_until(instant)
+            elif not self._mend():
+                return self
+        raise AssertionError(f"no rest: {self.state.operation} {self._play and self._play._state!r}")
+
+    # -- what is asked ---------------------------------------------------------------------------------------------
+
+    def _take_due(self) -> None:
+        while self.changes and self._at(self.changes[0].at) <= self.now:
+            change = self.changes.pop(0)
+            self.fleet.behave(change.version, change.behaviour, self.now)
+        again, self._later = self._later, []
+        for wish in again:
+            self._take(wish)
+        while self.wishes and self._at(self.wishes[0].at) <= self.now:
+            self._take(self.wishes.pop(0))
+        self.state = DeploymentState.model_validate(json.loads(self.state.model_dump_json()))
+
+    def _take(self, wish: Wish) -> None:
+        match wish.verb:
+            case "warm":
+                self.state = settling.give_up_warm(self.state, self.now)
+            case "retire":
+                self._retire(wish)
+            case "apply" | "scale" | "undo" | "retry":
+                self._accept(wish)
+            case "abort" if self.state.under_way is None:
+                self._accept(wish)
+            case _:
+                self._control(wish)
+
+    def _accept(self, wish: Wish) -> None:
+        """As the workflow accepts what may start an operation."""
+        if self.state.releasing:
+            self._later.append(wish)
+            return
+        decision = self._decide(wish)
+        if isinstance(decision, Refusal):
+            self.refused.append((wish, decision))
+            return
+        order = self.state.operation
+        if decision.ask is not None and decision.ask.spec is not None and order is not None:
+            self._revise(wish, order, decision)
+            return
+        self._keep(decision.state, decision.unstarted)
+        if decision.ask is not None and order is not None:
+            self._send(decision.ask.verb)
+
+    def _decide(self, wish: Wish) -> Accepted | Refusal:
+        asked = {"actor": "ada", "key": f"{wish}"}
+        match wish.verb:
+            case "apply":
+                spec = self._desired(wish.changes)
+                facts = self.versions[spec.version]
+                return planner.decide_apply(self.state, ApplyRequest(**asked, name="digits", spec=spec, facts=facts))
+            case "scale":
+                return planner.decide_scale(self.state, ScaleRequest(**asked, copies=wish.changes["copies"]))
+            case "undo":
+                return planner.decide_undo(self.state, UndoRequest(**asked, to=wish.option))
+            case "retry":
+                return planner.decide_retry(self.state, ControlRequest(**asked))
+            case "abort":
+                return planner.decide_abort(self.state, ControlRequest(**asked))
+        return planner.decide_retire(self.state, ControlRequest(**asked))
+
+    def _desired(self, changes: dict[str, Any]) -> DeploymentSpec:
+        """The newest desired state, with what is asked for in its place."""
+        under_way = [one for one in self.state.revisions if not one.phase.ended]
+        newest = max(under_way, key=lambda one: one.number, default=None)
+        assert self.state.spec
+        spec = newest.spec if newest and not self.state.retired else self.state.spec
+        return DeploymentSpec.model_validate({**spec.model_dump(mode="json", by_alias=True), **changes})
+
+    def _revise(self, wish: Wish, order: OperationOrder, decision: Accepted) -> None:
+        if any(one.then for one in self._pending):
+            self._later.append(wish)
+            return
+        assert decision.ask
+        spec, labels = decision.ask.spec, decision.state.labels
+        assert spec
+
+        def then(state: DeploymentState) -> DeploymentState:
+            return superseding.revised(state.model_copy(update={"labels": labels}), order.number, spec)
+
+        self._pending.append(Pending(wish, order.number, self._send("revise", spec=spec), then))
+
+    def _control(self, wish: Wish) -> None:
+        refusal = planner.decide_control(self.state, wish.verb)
+        order = self.state.operation
+        if refusal is not None or order is None:
+            self.refused.append((wish, refusal or Refusal(reason="Ended", message="")))
+            return
+        if wish.verb == "abort" and self.state.waiting is not None:
+            self._keep(*superseding.drop_waiting(self.state, Phase.ABORTED, "AbortedByUser"))
+        self._send(wish.verb, full=bool(wish.option), roles=("approver",))
+
+    def _retire(self, wish: Wish) -> None:
+        order = self.state.operation
+        if order is not None and order.kind is not OperationKind.RETIRE:
+            self._keep(*superseding.drop_waiting(self.state, Phase.ABORTED, "Retired"))
+            self._send("retire")
+            self._pending.append(Pending(wish, order.number))
+            return
+        self._accept(wish)
+
+    def _send(self, verb: str, **more: Any) -> int:
+        sequence = self.state.signals + 1
+        self.state = self.state.model_copy(update={"signals": sequence})
+        self._inbox.append(Command.model_validate({"sequence": sequence, "verb": verb, "actor": "ada", **more}))
+        return sequence
+
+    def _keep(self, state: DeploymentState, unstarted: tuple[Revision, ...]) -> None:
+        self.state = state
+        for revision in unstarted:
+            self.events.append((None, superseding.unstarted_event(state, revision, "ada", self.now)))
+
+    def _mend(self) -> bool:
+        """At rest: what failed is mended by a person, if anything did."""
+        state = self.state
+        lost = [copy.down_until for copy in self.fleet.copies if copy.down_until and copy.down_until > self.now]
+        if lost:
+            self._pass_until(max(lost))
+        if state.retired or not (state.doubt or state.off_scale):
+            return bool(lost)
+        for behaviour in self.fleet.behaviours.values():
+            behaviour.never_ready = behaviour.crashes = False
+        self.mended += 1
+        if self.mended > MENDED_ENOUGH:
+            return False
+        self._take(
+            Wish(0, "abort") if state.doubt else Wish(0, "scale", {"copies": state.spec.copies if state.spec else 0})
+        )
+        return True
+
+    # -- operations ------------------------------------------------------------------------------------------------
+
+    def _go_on(self, order: OperationOrder) -> None:
+        if self._play is None or self._play.order.number != order.number:
+            self._begin(order)
+        assert self._play
+        play, self._inbox, commands = self._play, [], tuple(self._inbox)
+        told = len(play.events)
+        heard = len(play.acknowledged)
+        decision = play.ask(commands)
+        self.events += [(order.number, event) for event in play.events[told:]]
+        if decision.shares is not None:
+            self.shares = decision.shares.weights
+            if sum(self.shares.values()) != 100 and self.shares:
+                self.wrong.append(f"shares {self.shares}")
+        for acknowledged in play.acknowledged[heard:]:
+            self._hear(acknowledged)
+        self._promise()
+        if decision.result is not None:
+            self._settle(decision.result)
+        elif decision.actions or play.anew:
+            play.obey(decision)
+            self.now = play.now
+        else:
+            self._wait(decision.wait_until, stands=decision.phase is Phase.PAUSED, reason=decision.reason)
+
+    def _begin(self, order: OperationOrder) -> None:
+        module, state_type = PLANNERS[order.kind]
+        before = self._play
+        self._play = Play(
+            module, state_type, order, self.fleet, self.story, now=self.now, route=dict(self.route), watch=self._watch
+        )
+        if before is not None:
+            counted = {name: getattr(before, name) for name in ("_acts", "_publishes", "_measured", "_decisions")}
+            vars(self._play).update(counted)
+        self._stood = self.helped = 0
+        serving = order.kind not in {OperationKind.ONBOARD, OperationKind.RETIRE}
+        self._floor = self._ready() if serving else 0
+        self._ceiling = len(self.fleet.copies)
+        self._leaving = sum(bool(copy.draining_since or copy.gone_at) for copy in self.fleet.copies)
+        self._promise()
+
+    def _hear(self, acknowledged: Acknowledged) -> None:
+        for one in [one for one in self._pending if one.sequence == acknowledged.sequence]:
+            self._pending.remove(one)
+            if acknowledged.accepted and one.then is not None:
+                self.state = one.then(self.state)
+
+    def _settle(self, result: OperationResult) -> None:
+        order = self.state.operation
+        assert order
+        assert self._play
+        self.route = self._play.route
+        self._inbox = []
+        self.ended.append((order, result))
+        if result.phase is Phase.SUCCEEDED and order.kind in {*MOVES, OperationKind.ONBOARD}:
+            there = self.fleet.ready(order.new.version, self.now)
+            if there != order.spec.copies:
+                self.wrong.append(f"{order.id} succeeded with {there} of {order.spec.copies} copies ready")
+        self._keep(*superseding.go_on(self.state, order, result))
+        over = [one for one in self._pending if one.number == order.number]
+        self._pending = [one for one in self._pending if one.number != order.number]
+        self._later += [one.wish for one in over]
+
+    def _wait(self, until: datetime | None, *, stands: bool, reason: str | None) -> None:
+        """Let time pass; a person helps what would stand still for ever."""
+        instant = self._next_instant()
+        self._stood += stands or reason == INSUFFICIENT
+        if self._stood >= PATIENCE and instant is None:
+            self._help(stands=stands, reason=reason)
+            return
+        instants = [one for one in (until, instant) if one is not None]
+        if not instants:
+            self._stood += 1
+            self._pass_until(self.now + timedelta(seconds=1))
+            return
+        self._pass_until(min(instants))
+
+    def _help(self, *, stands: bool, reason: str | None) -> None:
+        self._stood = 0
+        self.helped += 1
+        if reason == "ApprovalNeeded":
+            self._send("approve", roles=("approver",))
+        elif stands and self.helped < 5:
+            self._send("resume")
+        elif stands and self.helped < 9:
+            self._send("promote", full=True)
+        elif self.helped < 12:
+            self._control(Wish(0, "abort"))
+        else:
+            # Not even the way back finds room, or goes on: a person makes some.
+            self.fleet.accelerators += 2
+
+    # -- time ------------------------------------------------------------------------------------------------------
+
+    def _at(self, seconds: float) -> datetime:
+        return START + timedelta(seconds=seconds)
+
+    def _next_instant(self) -> datetime | None:
+        """When something is next asked, changed or due."""
+        instants = [self._at(self.wishes[0].at)] if self.wishes else []
+        instants += [self._at(self.changes[0].at)] if self.changes else []
+        if self.state.operation is None and self.state.warm is not None:
+            instants.append(self.state.warm.until)
+        return min(instants, default=None)
+
+    def _pass_until(self, instant: datetime) -> None:
+        if self._play is None or self._play.result is not None:
+            self.now = max(self.now, instant)
+            self.fleet.forget_gone(self.now)
+            if self._play is not None:
+                self._play.now = self.now
+            return
+        self._play.pass_until(max(self.now, instant))
+        self.now = self._play.now
+
+    # -- what must hold at every instant ---------------------------------------------------------------------------
+
+    def _ready(self) -> int:
+        return sum(self.fleet.ready(version, self.now) for version in self.fleet.behaviours)
+
+    def _promise(self) -> None:
+        """The fewest ready copies and the most of all, by what is desired now and was before."""
+        order, play = self.state.operation, self._play
+        if order is None or play is None or self.state.spec is None:
+            return
+        spec, before = order.spec, order.copies_before
+        missing = spec.rollout.unavailable_copies(spec.copies)
+        moves = order.kind in MOVES
+        floor = min(spec.copies, before) - (missing if moves else 0)
+        if order.kind in {OperationKind.ONBOARD, OperationKind.RETIRE}:
+            floor = 0
+        self._floor = max(0, min(self._floor, floor))
+        warm = order.warm if order.kind is OperationKind.SCALE else None
+        kept = self.fleet.count().get(warm.version, 0) if warm else 0
+        most = max(spec.copies, before) + kept
+        if moves:
+            assert isinstance(play._state, RolloutState)
+            most = self._peak(order, play._state, spec)
+        self._ceiling = max(self._ceiling, most + self._leaving)
+
+    def _peak(self, order: OperationOrder, state: RolloutState, spec: DeploymentSpec) -> int:
+        """Most copies of a rollout to these copies by this policy."""
+        old = max(spec.copies, order.copies_before)
+        if state.strategy == "blueGreen":
+            return 2 * old
+        course = course_of(order, state)._replace(policy=spec.rollout, copies=spec.copies)
+        new = most = 0
+        for rung in ladder(course, old):
+            new += rung.add
+            most = max(most, old + new)
+            old -= rung.remove
+        return most
+
+    def _watch(self) -> None:
+        play = self._play
+        assert play
+        self.now = play.now
+        counted = self.fleet.count()
+        at = f"at {(self.now - START).total_seconds():g}s in {play.order.id}"
+        if len(counted) > 2:
+            self.wrong.append(f"three versions {counted} {at}")
+        if len(self.fleet.copies) > self._ceiling:
+            self.wrong.append(f"{counted} are more than {self._ceiling} {at}")
+        if self.story.lossy:
+            return
+        if self._ready() < self._floor:
+            self.wrong.append(f"{self._ready()} ready, {self._floor} promised {at}")
+        for version, weight in play.route.items():
+            if weight and self._floor and not self.fleet.ready(version, self.now):
+                self.wrong.append(f"{weight}% to version {version} without a ready copy {at}")
+
+
+def holds(life: Life) -> None:
+    """Assert what must hold once a deployment is at rest: nothing is left over, and all is as its revisions say."""
+    assert life.wrong == []
+    state = life.state
+    assert (state.operation, state.waiting, state.warm) == (None, None, None)
+    assert [one.number for one in state.revisions if not one.phase.ended] == []
+    for order, result in life.ended:
+        _told_well(order, result, [event for number, event in life.events if number == order.number])
+    stable = None if state.retired else state.stable_revision
+    if stable is None:
+        assert (serving(life), life.route, life.shares) == ({}, {}, {})
+        return
+    assert state.spec is not None
+    assert state.spec.version == stable.version
+    assert (state.off_scale, state.doubt) == (False, None)
+    assert (life.route, life.shares) == ({stable.version: 100}, {stable.version: 100})
+    assert serving(life) == ({stable.version: state.spec.copies} if state.spec.copies else {})
+
+
+def _told_well(order: OperationOrder, result: OperationResult, told: list[Event]) -> None:
+    """Every rollout tells of its start, its batches in order, and one end."""
+    assert [one.at for one in told] == sorted(one.at for one in told)
+    if order.kind in {*MOVES, OperationKind.ONBOARD}:
+        assert told[0].type is EventType.ROLLOUT_STARTED
+        assert len([event.type for event in told if event.type in ENDS]) == 1, result
+    started = [event.batch for event in told if event.type is EventType.BATCH_STARTED]
+    done = [event.batch for event in told if event.type is EventType.BATCH_DONE]
+    assert started == list(range(1, len(started) + 1))
+    assert done == started[: len(done)]
+
+
+def serving(life: Life) -> dict[str, int]:
+    """Copies by version that are ready, all others counted under their state."""
+    counted: Counter[str] = Counter()
+    for copy in life.fleet.observe(life.now).copies:
+        counted[copy.version if copy.state == "ready" else f"{copy.version} {copy.state}"] += 1
+    return dict(counted)

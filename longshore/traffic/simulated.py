@@ -6,10 +6,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 from functools import cache
+from itertools import pairwise
 
 from longshore.planning.fence import Fence, FenceRefusedError
 from longshore.planning.observed import Sample
 from longshore.planning.route import Route
+from longshore.traffic.bootstrap import LATENCY_BOUNDS_MS
 from longshore.traffic.port import RouteStatus, TrafficError
 
 Clock = Callable[[], datetime]
@@ -21,6 +23,10 @@ DOWN = "the simulated metrics are down"
 DEFAULT_LATENCY: Latency = (20.0, 50.0)
 SLOWEST = 1.1
 """The slowest request takes so many times p99."""
+FASTEST = 0.5
+"""No latency is told apart that is below this part of p50."""
+FINELY = 1000
+"""Shares are as exact as a thousandth: exact ones would be long numbers."""
 BEFORE = 0.99
 """A bucket this much below a quantile keeps what is read of it within a hundredth."""
 
@@ -220,11 +226,27 @@ def histogram(answered: Iterable[tuple[Latency, Fraction]]) -> tuple[tuple[float
 
 @cache
 def _quantiles(latency: Latency) -> tuple[tuple[float, Fraction], ...]:
-    """(bound, share of the requests up to it), ascending."""
+    """(bound, share of the requests up to it), ascending.
+
+    Beside the bounds that make p50 and p99 exact there are those of a gateway, for versions are compared by counting at
+    bounds: of a version with few of its own, nothing could be told about the latencies between them.
+    """
     p50, p99 = latency
     median = ((p50 * BEFORE, Fraction(49, 100)), (p50, Fraction(1, 2)))
     before = ((p99 * BEFORE, Fraction(98, 100)),) if p99 * BEFORE > p50 else ()
-    return (*median, *before, (p99, Fraction(99, 100)), (p99 * SLOWEST, Fraction(1)))
+    exact = (*median, *before, (p99, Fraction(99, 100)), (p99 * SLOWEST, Fraction(1)))
+    between = [bound for bound in LATENCY_BOUNDS_MS if p50 * FASTEST < bound < p99 * SLOWEST]
+    return tuple(sorted((*exact, *((bound, _share(bound, exact)) for bound in between))))
+
+
+def _share(bound: float, exact: tuple[tuple[float, Fraction], ...]) -> Fraction:
+    """The share of the requests up to a bound: they are spread evenly between the bounds that are known exactly."""
+    known = ((0.0, Fraction(0)), *exact)
+    for (lower, below), (upper, share) in pairwise(known):
+        if bound < upper:
+            part = Fraction((bound - lower) / (upper - lower)).limit_denominator(FINELY)
+            return below + part * (share - below)
+    return Fraction(1)
 
 
 def _up_to(bound: float, quantiles: tuple[tuple[float, Fraction], ...], requests: Fraction) -> int:

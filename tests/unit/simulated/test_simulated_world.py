@@ -10,10 +10,11 @@ from hypothesis import strategies as st
 
 from longshore.backends.port import CopiesLevel
 from longshore.backends.simulated.fleet import Behaviour, SimulatedFleet
+from longshore.planning.checks import latency_p_value
 from longshore.planning.fence import Fence
 from longshore.planning.observed import CopyState
 from longshore.planning.route import Route
-from longshore.planning.windows import percentile
+from longshore.planning.windows import Window, percentile
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import Host
 from longshore.traffic.simulated import SimulatedTraffic, histogram
@@ -116,6 +117,16 @@ def test_the_histogram_reads_as_its_p50_and_p99(p50: float, times: float, reques
 
     assert 0.98 * p50 <= percentile(read, 0.5) <= p50 * 1.000001
     assert 0.98 * p99 <= percentile(read, 0.99) <= p99 * 1.000001
+
+
+@pytest.mark.parametrize("quantile", [0.5, 0.99])
+def test_a_version_twice_as_slow_is_told_from_the_one_before_by_few_requests(quantile: float) -> None:
+    old, same, slower = (
+        Window(start=START, end=START, requests=count, errors=0, latency=histogram([(latency, Fraction(count))]))
+        for latency, count in (((40, 200), 375), ((40, 200), 125), ((80, 400), 125))
+    )
+
+    assert latency_p_value(slower, old, 0.2, quantile) < 0.05 < latency_p_value(same, old, 0.2, quantile)
 
 
 def test_a_reading_stays_true_until_a_copy_is_ready_or_something_is_done_to_the_fleet(now: Now) -> None:

@@ -166,7 +166,7 @@ def shift(turn: RolloutTurn) -> Decision | None:
     if decision := turn.shift(weights, standby, cause, state.batch or None):
         return decision
     live = facts.acked.at if facts.acked else turn.now
-    if order.old is None or state.leg is None or state.instant:
+    if order.old is None or state.leg is None or state.instant or not turn.copies:
         turn.become(stage=Stage.DRAIN, bake=None)
     else:
         turn.become(stage=Stage.BAKE, bake=baking.begin(turn, live), vigil=None)

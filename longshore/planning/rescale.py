@@ -6,7 +6,7 @@ What grows grows first, then the traffic follows, then what shrinks is drained; 
 from datetime import timedelta
 
 from longshore.planning.batch import blocked
-from longshore.planning.batches import next_leg, old_after, share, weight_after
+from longshore.planning.batches import Leg, next_leg, old_after, share, weight_after
 from longshore.planning.operation import Decision, Ensure, Reserve
 from longshore.planning.rollback import fail_if_broken, turn_round
 from longshore.planning.rollout_state import Rescale, RolloutState, Stage
@@ -51,7 +51,7 @@ def begin(turn: RolloutTurn, spec: DeploymentSpec, actor: str) -> None:
         weight=weight if live and weight else turn.state.weight,
         vigil=(state.bake or state.vigil) if stage is Stage.BAKE else state.vigil,
         bake=state.bake if stage is not Stage.BAKE else None,
-        rescale=Rescale(new=new, old=old, back=_back(stage), actor=actor, weights=_weights(turn, weight)),
+        rescale=Rescale(new=new, old=old, back=_back(stage, after), actor=actor, weights=_weights(turn, weight)),
         ready_by=None,
         blocked=False,
         warm_asked=False,
@@ -205,9 +205,10 @@ def _begin_batch_anew(turn: RolloutTurn) -> None:
     """The batch under way has no traffic yet: it takes the size that it has in the new number."""
     state = turn.state
     leg = next_leg(turn.course, state.settled, state.steps_done)
-    add = leg.add if leg else 0
-    weight = weight_after(leg, add, state.settled, turn.copies) if leg else 100
-    turn.become(leg=leg, weight=weight, surge=add, dip=0, placement={}, widest=max(state.widest, add))
+    if leg is None:  # to no copies at all: it ends as a batch of none
+        leg = Leg(add=0, weight=100, step=state.steps_done - 1)
+    weight = weight_after(leg, leg.add, state.settled, turn.copies)
+    turn.become(leg=leg, weight=weight, surge=leg.add, dip=0, placement={}, widest=max(state.widest, leg.add))
 
 
 def _old_level(turn: RolloutTurn, before: RolloutState, after: int, *, counted: int, weight: int) -> int:
@@ -233,9 +234,11 @@ def _weights(turn: RolloutTurn, weight: int) -> dict[str, int]:
     return {version: part for version, part in ((turn.old, 100 - weight), (turn.new, weight)) if part}
 
 
-def _back(stage: Stage) -> Stage:
+def _back(stage: Stage, copies: int) -> Stage:
     if stage in ON_THE_WAY:
         return Stage.START
+    if stage is Stage.BAKE and not copies:
+        return Stage.DRAIN  # nothing serves any more that could be measured
     return Stage.FINISH if stage is Stage.CONFIRM else stage
 
 

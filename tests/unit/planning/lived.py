@@ -424,7 +424,9 @@ class Life:
         most = max(spec.copies, before) + kept
         if moves:
             assert isinstance(play._state, RolloutState)
-            most = self._peak(order, play._state, spec)
+            # Another policy takes effect from the next batch on; until then it is the one before.
+            now = spec.model_copy(update={"rollout": (play._state.spec or spec).rollout})
+            most = max(self._peak(order, play._state, by) for by in (spec, now))
         self._ceiling = max(self._ceiling, most + self._leaving)
 
     def _peak(self, order: OperationOrder, state: RolloutState, spec: DeploymentSpec) -> int:

@@ -159,6 +159,18 @@ FOUND: dict[str, tuple[int, int, dict[str, Any], list[Wish]]] = {
         {**BARE, "maxUnavailable": "50%"},
         [Wish(1, "apply", {"version": "2"}), Wish(1.5, "scale", {"copies": 2})],
     ),
+    "no copies at all while a batch is starting": (
+        2,
+        4,
+        {**BARE, "checks": [CHECK]},
+        [Wish(1, "apply", {"version": "2"}), Wish(4, "scale", {"copies": 0}), Wish(60, "scale", {"copies": 2})],
+    ),
+    "no copies at all, and then some, while a batch is starting": (
+        1,
+        4,
+        {**BARE, "strategy": "blueGreen"},
+        [Wish(1, "apply", {"version": "2"}), Wish(4, "scale", {"copies": 0}), Wish(5, "scale", {"copies": 3})],
+    ),
     "fewer copies without room while some are missing": (
         4,
         4,

@@ -97,23 +97,32 @@ class Observed:
 class Rollouts:
     """Rolls one deployment to the other version, again and again."""
 
-    def __init__(self, client: Client, store: Store, batches: int) -> None:
+    def __init__(self, client: Client, store: Store, batches: int, name: str) -> None:
         self._client = client
         self._store = store
         self._observed = Observed(client)
-        self._name = f"codegen-{batches}"
+        self._name = name
         self._copies = batches
         self._numbers = count()
 
-    async def roll(self) -> Run:
-        """One rollout, or the onboarding when it is the first."""
-        before = await self._observed.transitions(workflow_id(self._name)) if (number := next(self._numbers)) else 0
-        began = time.perf_counter()
-        answer = await self._apply(number)
+    async def roll(self) -> str:
+        """One rollout, or the onboarding when it is the first: the id of its workflow."""
+        answer = await self._apply(next(self._numbers))
         operation = f"deployment/{answer.operation}"
         result = await self._client.get_workflow_handle(operation).result()
-        seconds = time.perf_counter() - began
         assert result["phase"] == "Succeeded", result
+        return operation
+
+    async def settled(self) -> None:
+        """Wait until the deployment has taken in how its operation ended; until then another rollout would wait."""
+        await self._observed.transitions(workflow_id(self._name))
+
+    async def measured(self) -> Run:
+        """One rollout of a deployment that is there."""
+        before = await self._observed.transitions(workflow_id(self._name))
+        began = time.perf_counter()
+        operation = await self.roll()
+        seconds = time.perf_counter() - began
         both = await self._observed.transitions(operation) + await self._observed.transitions(workflow_id(self._name))
         queues, local = await self._observed.calls(operation)
         return Run(seconds, both - before, queues, local)
@@ -148,30 +157,35 @@ class References:
         self._name = name
         self._numbers = count(1)
 
-    async def run(self, queues: list[str]) -> Run:
-        """As many calls, to these queues in this order."""
-        before = await self._observed.transitions(self._name) if (number := next(self._numbers)) > 1 else 0
-        operation = f"{self._name}/{number}"
+    async def run(self, queues: list[str]) -> str:
+        """As many calls, to these queues in this order: the id of the workflow that made them."""
+        operation = f"{self._name}/{next(self._numbers)}"
         start: WithStartWorkflowOperation[bare.BareDeployment, None] = WithStartWorkflowOperation(
             bare.BareDeployment.run,
             id=self._name,
             task_queue=bare.QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
-        began = time.perf_counter()
         await self._client.execute_update_with_start_workflow(
             bare.BareDeployment.go, args=[operation, queues], start_workflow_operation=start
         )
         await self._client.get_workflow_handle(operation).result()
+        return operation
+
+    async def measured(self, queues: list[str]) -> Run:
+        """The same, after it was run at least once."""
+        before = await self._observed.transitions(self._name)
+        began = time.perf_counter()
+        operation = await self.run(queues)
         seconds = time.perf_counter() - began
         both = await self._observed.transitions(operation) + await self._observed.transitions(self._name)
         return Run(seconds, both - before)
 
 
 @asynccontextmanager
-async def workers(client: Client, store: Store) -> AsyncIterator[None]:
+async def workers(client: Client, store: Store, accelerators: int) -> AsyncIterator[None]:
     """The product's worker as production runs it, save that fleet and traffic are arithmetic; and the reference's."""
-    hosts = (Host(name="a", accelerators=8 * max(RUNS)),)
+    hosts = (Host(name="a", accelerators=accelerators),)
     fleet = SimulatedFleet(TARGET, hosts, utc_now)
     traffic = SimulatedTraffic(utc_now)
     await store.targets.put(TARGET, TargetSpec(backend="simulated", hosts=hosts), "bench")
@@ -204,15 +218,17 @@ def _version() -> ModelVersionSpec:
 
 async def compare(client: Client, store: Store, batches: int) -> list[list[str]]:
     """Rows of the table for one number of batches."""
-    rollouts = Rollouts(client, store, batches)
+    rollouts = Rollouts(client, store, batches, f"codegen-{batches}")
     references = {name: References(client, f"{name} {batches}") for name in REFERENCES}
     await rollouts.roll()
+    for reference in references.values():
+        await reference.run([])
     measured: list[Run] = []
     compared: dict[str, list[Run]] = {name: [] for name in REFERENCES}
     for turn in range(RUNS[batches] + 1):
-        rolled = await rollouts.roll()
+        rolled = await rollouts.measured()
         others = {
-            name: await references[name].run([queue_of(queue) for queue in rolled.queues])
+            name: await references[name].measured([queue_of(queue) for queue in rolled.queues])
             for name, queue_of in REFERENCES.items()
         }
         print(f"{batches} batches, run {turn}: {rolled.seconds:.2f} s", file=sys.stderr)
@@ -243,7 +259,7 @@ async def main() -> None:
         database = Database.connect(settings.database_url)
         client = await connect(settings)
         try:
-            async with workers(client, Store(database)):
+            async with workers(client, Store(database), accelerators=8 * max(RUNS)):
                 rows = [row for batches in RUNS for row in await compare(client, Store(database), batches)]
         finally:
             await database.dispose()

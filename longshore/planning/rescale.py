@@ -75,7 +75,8 @@ def rescale(turn: RolloutTurn) -> Decision | None:
     if work.weights and work.weights != turn.state.weights:
         standby = tuple(version for version in (turn.new, turn.old) if version not in work.weights)
         cause = f"{work.weights.get(turn.new, 0)}% to version {turn.new}, of {turn.copies} copies"
-        if decision := turn.shift(work.weights, standby, cause, turn.state.batch):
+        batch = None if work.back is Stage.START else turn.state.batch or None  # it is not yet about its traffic
+        if decision := turn.shift(work.weights, standby, cause, batch):
             return decision
     if turn.order.old and (decision := turn.drain_to(turn.old, work.old)):
         return decision

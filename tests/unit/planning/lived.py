@@ -6,34 +6,29 @@ looked at whenever something may have changed; what must hold at rest is for the
 """
 
 import json
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from types import ModuleType
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from played import START, Behaviour, Fleet, Play, Story
+from played import START, Fleet, Play, Story
+from promised import MOVES, Promise
+from wished import Change, Wish, decided
 
 from longshore.planning import deployment as planner
 from longshore.planning import release, retire, rollout, scale, settling, superseding
-from longshore.planning.batches import ladder
 from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult, State, VersionFacts
 from longshore.planning.release import KeepsWarm
 from longshore.planning.requests import (
-    ApplyRequest,
-    ControlRequest,
     Refusal,
-    ScaleRequest,
-    UndoRequest,
 )
 from longshore.planning.retire import RetireState
 from longshore.planning.revisions import Accepted, DeploymentState, Revision
 from longshore.planning.rollout_state import RolloutState
-from longshore.planning.rollout_turn import course_of
 from longshore.planning.scale import ScaleState
 from longshore.planning.shortage import INSUFFICIENT
-from longshore.planning.words import Event, EventType, OperationKind, Phase
+from longshore.planning.words import Event, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 
 PLANNERS: Final[dict[OperationKind, tuple[ModuleType, type[State]]]] = {
@@ -44,40 +39,12 @@ PLANNERS: Final[dict[OperationKind, tuple[ModuleType, type[State]]]] = {
     OperationKind.RETIRE: (retire, RetireState),
     OperationKind.RELEASE: (release, KeepsWarm),
 }
-MOVES: Final = {OperationKind.ROLLOUT, OperationKind.ROLLBACK}
-ENDS: Final = {
-    EventType.ROLLOUT_SUCCEEDED,
-    EventType.ROLLED_BACK,
-    EventType.ROLLOUT_ABORTED,
-    EventType.ROLLOUT_SUPERSEDED,
-    EventType.ROLLOUT_FAILED,
-}
 A_LIFETIME: Final = 6000
 """Decisions after which a deployment that has not come to rest never will."""
 MENDED_ENOUGH: Final = 3
 """Times that a person mends a deployment before it is said to be beyond that."""
 PATIENCE: Final = 40
 """Looks at what stands still, or finds no room, after which a person does something about it."""
-
-
-class Wish(NamedTuple):
-    """What somebody asks, so many seconds after the beginning."""
-
-    at: float
-    verb: str
-    """A verb of the timeline; `warm` asks for the room of warm copies."""
-    changes: dict[str, Any] = {}
-    """apply: fields of the newest desired state to replace. scale: copies."""
-    option: Any = None
-    """promote: full. undo: the revision."""
-
-
-class Change(NamedTuple):
-    """From so many seconds on copies of a version behave otherwise."""
-
-    at: float
-    version: str
-    behaviour: Behaviour
 
 
 @dataclass
@@ -123,12 +90,7 @@ class Life:
     _pending: list[Pending] = field(default_factory=list)
     _later: list[Wish] = field(default_factory=list)
     """Wait until warm copies are given up, or another revision was acknowledged."""
-    _floor: int = 0
-    """Ready copies that are promised now, of all versions."""
-    _ceiling: int = 0
-    """Copies that the present operation may hold at most, in any state."""
-    _leaving: int = 0
-    """Copies that were on their way out when it began."""
+    _promise: Promise = field(default_factory=Promise)
     _stood: int = 0
 
     def __post_init__(self) -> None:
@@ -188,7 +150,7 @@ class Life:
         if self.state.releasing:
             self._later.append(wish)
             return
-        decision = self._decide(wish)
+        decision = decided(self.state, wish, self.versions)
         if isinstance(decision, Refusal):
             self.refused.append((wish, decision))
             return
@@ -199,31 +161,6 @@ class Life:
         self._keep(decision.state, decision.unstarted)
         if decision.ask is not None and order is not None:
             self._send(decision.ask.verb)
-
-    def _decide(self, wish: Wish) -> Accepted | Refusal:
-        asked = {"actor": "ada", "key": f"{wish}"}
-        match wish.verb:
-            case "apply":
-                spec = self._desired(wish.changes)
-                facts = self.versions[spec.version]
-                return planner.decide_apply(self.state, ApplyRequest(**asked, name="digits", spec=spec, facts=facts))
-            case "scale":
-                return planner.decide_scale(self.state, ScaleRequest(**asked, copies=wish.changes["copies"]))
-            case "undo":
-                return planner.decide_undo(self.state, UndoRequest(**asked, to=wish.option))
-            case "retry":
-                return planner.decide_retry(self.state, ControlRequest(**asked))
-            case "abort":
-                return planner.decide_abort(self.state, ControlRequest(**asked))
-        return planner.decide_retire(self.state, ControlRequest(**asked))
-
-    def _desired(self, changes: dict[str, Any]) -> DeploymentSpec:
-        """The newest desired state, with what is asked for in its place."""
-        under_way = [one for one in self.state.revisions if not one.phase.ended]
-        newest = max(under_way, key=lambda one: one.number, default=None)
-        assert self.state.spec
-        spec = newest.spec if newest and not self.state.retired else self.state.spec
-        return DeploymentSpec.model_validate({**spec.model_dump(mode="json", by_alias=True), **changes})
 
     def _revise(self, wish: Wish, order: OperationOrder, decision: Accepted) -> None:
         if any(one.then for one in self._pending):
@@ -303,7 +240,7 @@ class Life:
                 self.wrong.append(f"shares {self.shares}")
         for acknowledged in play.acknowledged[heard:]:
             self._hear(acknowledged)
-        self._promise()
+        self._promise.renew(play.order, self.state.operation or order, play._state)
         if decision.result is not None:
             self._settle(decision.result)
         elif decision.actions or play.anew:
@@ -322,11 +259,7 @@ class Life:
             counted = {name: getattr(before, name) for name in ("_acts", "_publishes", "_measured", "_decisions")}
             vars(self._play).update(counted)
         self._stood = self.helped = 0
-        serving = order.kind not in {OperationKind.ONBOARD, OperationKind.RETIRE}
-        self._floor = self._ready() if serving else 0
-        self._ceiling = len(self.fleet.copies)
-        self._leaving = sum(bool(copy.draining_since or copy.gone_at) for copy in self.fleet.copies)
-        self._promise()
+        self._promise = Promise.of(order, self.fleet, self.now)
 
     def _hear(self, acknowledged: Acknowledged) -> None:
         for one in [one for one in self._pending if one.sequence == acknowledged.sequence]:
@@ -404,97 +337,15 @@ class Life:
 
     # -- what must hold at every instant ---------------------------------------------------------------------------
 
-    def _ready(self) -> int:
-        return sum(self.fleet.ready(version, self.now) for version in self.fleet.behaviours)
-
-    def _promise(self) -> None:
-        """The fewest ready copies and the most of all, by what is desired now and was before."""
-        order, play = self.state.operation, self._play
-        if order is None or play is None or self.state.spec is None:
-            return
-        spec, before = order.spec, order.copies_before
-        missing = spec.rollout.unavailable_copies(spec.copies)
-        moves = order.kind in MOVES
-        floor = min(spec.copies, before) - (missing if moves else 0)
-        if order.kind in {OperationKind.ONBOARD, OperationKind.RETIRE}:
-            floor = 0
-        self._floor = max(0, min(self._floor, floor))
-        warm = order.warm if order.kind is OperationKind.SCALE else None
-        kept = self.fleet.count().get(warm.version, 0) if warm else 0
-        most = max(spec.copies, before) + kept
-        if moves:
-            assert isinstance(play._state, RolloutState)
-            # Another policy takes effect from the next batch on; until then it is the one before.
-            now = spec.model_copy(update={"rollout": (play._state.spec or spec).rollout})
-            most = max(self._peak(order, play._state, by) for by in (spec, now))
-        self._ceiling = max(self._ceiling, most + self._leaving)
-
-    def _peak(self, order: OperationOrder, state: RolloutState, spec: DeploymentSpec) -> int:
-        """Most copies of a rollout to these copies by this policy."""
-        old = max(spec.copies, order.copies_before)
-        if state.strategy == "blueGreen":
-            return 2 * old
-        course = course_of(order, state)._replace(policy=spec.rollout, copies=spec.copies)
-        new = most = 0
-        for rung in ladder(course, old):
-            new += rung.add
-            most = max(most, old + new)
-            old -= rung.remove
-        return most
-
     def _watch(self) -> None:
         play = self._play
         assert play
         self.now = play.now
-        counted = self.fleet.count()
         at = f"at {(self.now - START).total_seconds():g}s in {play.order.id}"
+        counted = self.fleet.count()
         if len(counted) > 2:
             self.wrong.append(f"three versions {counted} {at}")
-        if len(self.fleet.copies) > self._ceiling:
-            self.wrong.append(f"{counted} are more than {self._ceiling} {at}")
-        if self.story.lossy:
-            return
-        if self._ready() < self._floor:
-            self.wrong.append(f"{self._ready()} ready, {self._floor} promised {at}")
-        for version, weight in play.route.items():
-            if weight and self._floor and not self.fleet.ready(version, self.now):
-                self.wrong.append(f"{weight}% to version {version} without a ready copy {at}")
-
-
-def holds(life: Life) -> None:
-    """Assert what must hold once a deployment is at rest: nothing is left over, and all is as its revisions say."""
-    assert life.wrong == []
-    state = life.state
-    assert (state.operation, state.waiting, state.warm) == (None, None, None)
-    assert [one.number for one in state.revisions if not one.phase.ended] == []
-    for order, result in life.ended:
-        _told_well(order, result, [event for number, event in life.events if number == order.number])
-    stable = None if state.retired else state.stable_revision
-    if stable is None:
-        assert (serving(life), life.route, life.shares) == ({}, {}, {})
-        return
-    assert state.spec is not None
-    assert state.spec.version == stable.version
-    assert (state.off_scale, state.doubt) == (False, None)
-    assert (life.route, life.shares) == ({stable.version: 100}, {stable.version: 100})
-    assert serving(life) == ({stable.version: state.spec.copies} if state.spec.copies else {})
-
-
-def _told_well(order: OperationOrder, result: OperationResult, told: list[Event]) -> None:
-    """Every rollout tells of its start, its batches in order, and one end."""
-    assert [one.at for one in told] == sorted(one.at for one in told)
-    if order.kind in {*MOVES, OperationKind.ONBOARD}:
-        assert told[0].type is EventType.ROLLOUT_STARTED
-        assert len([event.type for event in told if event.type in ENDS]) == 1, result
-    started = [event.batch for event in told if event.type is EventType.BATCH_STARTED]
-    done = [event.batch for event in told if event.type is EventType.BATCH_DONE]
-    assert started == list(range(1, len(started) + 1))
-    assert done == started[: len(done)]
-
-
-def serving(life: Life) -> dict[str, int]:
-    """Copies by version that are ready, all others counted under their state."""
-    counted: Counter[str] = Counter()
-    for copy in life.fleet.observe(life.now).copies:
-        counted[copy.version if copy.state == "ready" else f"{copy.version} {copy.state}"] += 1
-    return dict(counted)
+        lossy = self.story.lossy
+        self.wrong += [
+            f"{broken} {at}" for broken in self._promise.broken(self.fleet, play.route, self.now, lossy=lossy)
+        ]

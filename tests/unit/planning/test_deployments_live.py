@@ -11,8 +11,10 @@ from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from lived import Change, Life, Wish, holds
+from lived import Life
+from lived_well import holds
 from played import START, Behaviour, Fleet, Story
+from wished import Change, Wish
 
 from longshore.planning.checks import Outcome
 from longshore.planning.operation import VersionFacts

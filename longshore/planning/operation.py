@@ -351,6 +351,8 @@ class State(Value):
     standby: tuple[str, ...] = ()
     """Versions without weight whose clusters were last asked for."""
     peak_accelerators: int = 0
+    levels: dict[str, int] = {}
+    """Version → copies last asked for; of one that was there before, as many as its revision says."""
     draining: Draining | None = None
     asked: bool = False
     """Whether the present stage's action was carried out; begins anew with every stage."""

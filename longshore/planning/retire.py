@@ -23,7 +23,8 @@ class RetireTurn(Turn[RetireState]):
 def begin(order: OperationOrder) -> RetireState:
     """The state of a retirement that has not begun."""
     weights = {order.old.version: 100} if order.old else {}
-    return RetireState(weights=weights, published=weights)
+    levels = {order.old.version: order.copies_before} if order.old else {}
+    return RetireState(weights=weights, published=weights, levels=levels)
 
 
 def advance(order: OperationOrder, state: RetireState, facts: Facts) -> Decision:
@@ -43,7 +44,7 @@ def advance(order: OperationOrder, state: RetireState, facts: Facts) -> Decision
         turn.become(unrouted=True)
     if facts.observation is None:
         return turn.look()
-    present = {copy.version for copy in facts.observation.copies} | set(order.versions)
+    present = {copy.version for copy in facts.observation.copies} | set(order.versions) | set(state.levels)
     for version in sorted(present):
         if decision := turn.drain_to(version, 0):
             return decision

@@ -34,6 +34,7 @@ def begin(order: OperationOrder) -> RolloutState:
     state = RolloutState(
         stage=Stage.DOUBT if order.doubt else Stage.GATE,
         weights={order.old.version: 100} if order.old else {},
+        levels={order.old.version: order.copies_before} if order.old else {},
         strategy=strategy,
         why=why,
         warm=warm,

@@ -82,7 +82,8 @@ class ScaleTurn(Turn[ScaleState]):
 def begin(order: OperationOrder) -> ScaleState:
     """The state of a scale that has not begun."""
     alone = {order.new.version: 100}
-    return ScaleState(weights=alone, published=alone, warm=order.warm)
+    levels = {order.new.version: order.copies_before}
+    return ScaleState(weights=alone, published=alone, levels=levels, warm=order.warm)
 
 
 def advance(order: OperationOrder, state: ScaleState, facts: Facts) -> Decision:
@@ -99,7 +100,8 @@ def advance(order: OperationOrder, state: ScaleState, facts: Facts) -> Decision:
         return decision
     if turn.state.stage is ScaleStage.LOOK:
         serving, draining = facts.serving(turn.version), len(facts.draining(turn.version))
-        shrinks = serving > turn.copies or (serving == turn.copies and draining > 0)
+        fewer = turn.state.levels.get(turn.version, 0) > turn.copies
+        shrinks = serving > turn.copies or (serving == turn.copies and (draining > 0 or fewer))
         turn.become(stage=ScaleStage.SHRINK if shrinks else ScaleStage.GROW)
         if shrinks and not turn.state.aborted:
             turn.say(Phase.PROGRESSING)

@@ -111,7 +111,8 @@ class Turn(Generic[S]):
 
     def act(self, *actions: Action) -> Decision:
         """Carry these out, then ask again."""
-        self.become(pending=actions)
+        levels = {action.version: action.copies for action in actions if isinstance(action, Ensure)}
+        self.become(pending=actions, levels={**self.state.levels, **levels})
         return self._decision(actions=actions)
 
     def wait(self, until: datetime | None) -> Decision:
@@ -191,7 +192,10 @@ class Turn(Generic[S]):
             return self.look()
         if work is None or (work.version, work.level) != (version, level):
             if facts.count(version) <= level and not facts.draining(version):
-                return None
+                if self.state.levels.get(version, level) <= level:
+                    return None
+                # Lost copies that found no room would start as soon as there is some, were as many still asked for.
+                return self.act(Ensure(version=version, copies=level, surplus="end", step=self.next_step()))
             until = self.now + timedelta(seconds=self.spec.rollout.drain_timeout)
             self.become(draining=Draining(version=version, level=level, until=until))
             return self.act(Ensure(version=version, copies=level, surplus="drain", step=self.next_step()))

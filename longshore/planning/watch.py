@@ -79,7 +79,7 @@ def _mind_losses(turn: RolloutTurn) -> Decision | None:
     if not facts.fresh:
         return turn.look() if present.recover_by else None
     new_lost = facts.ready(turn.new) < turn.wanted
-    old_lost = facts.ready(turn.old) < min(facts.serving(turn.old), state.old_well or 0)
+    old_lost = facts.ready(turn.old) < min(state.level - state.dip, state.old_well or 0)
     if present.recover_by is None:
         if not (new_lost or old_lost):
             return _discard(turn) if _was_lost(turn) else None

@@ -22,8 +22,8 @@ POOL_TIMEOUT_S: Final = 10.0
 """Waiting longer for a free connection than this means that something holds them all."""
 SQLITE_LOCK_S: Final = 30.0
 """Several processes of a rehearsal write in turns; one that was killed lets go at once."""
-POOL_SIZE: Final = 5
-POOL_OVERFLOW: Final = 15
+POOL_SIZE: Final = 20
+"""Opened as they are needed, and kept: a fleet that rolls at once would otherwise open them anew again and again."""
 STATEMENT_TIMEOUT_MS: Final = 15_000
 """No statement of ours takes a second; one that takes this long waits for a lock that will not come."""
 IDLE_IN_TRANSACTION_MS: Final = 30_000
@@ -67,7 +67,7 @@ class Database:
         engine = create_async_engine(
             parsed.set(drivername="postgresql+psycopg"),
             pool_size=POOL_SIZE,
-            max_overflow=POOL_OVERFLOW,
+            max_overflow=0,
             pool_timeout=POOL_TIMEOUT_S,
             pool_pre_ping=True,
             connect_args={

@@ -49,7 +49,7 @@ def give_up_warm(turn: RolloutTurn) -> Decision | None:
     serves = warm is not None and warm.version == turn.new and turn.course.whole
     if not serves and (decision := give_up(turn)):
         return decision
-    turn.become(stage=Stage.RESERVE)
+    turn.become(stage=Stage.STAND)  # a canary may stand before its first copy
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a canary stands at between two weights: a timed pause, an open one, an approval (DESIGN, rules 5 and 8)."""
+"""What a canary stands at before a weight: a timed pause, an open one, an approval (DESIGN, rules 5 and 8)."""
 
 from datetime import timedelta
 

@@ -12,7 +12,10 @@ from workflows.deployment import DeploymentWorkflow
 RELEASED = sorted((Path(__file__).parent / "released").glob("*.json"))
 
 
-@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
-async def test_a_deployment_goes_on_from_what_a_released_build_wrote(path: Path) -> None:
-    history = WorkflowHistory.from_json("deployment/codegen", path.read_text())
+@pytest.fixture(params=RELEASED, ids=lambda path: path.stem)
+def history(request: pytest.FixtureRequest) -> WorkflowHistory:
+    return WorkflowHistory.from_json("deployment/codegen", request.param.read_text())
+
+
+async def test_a_deployment_goes_on_from_what_a_released_build_wrote(history: WorkflowHistory) -> None:
     await Replayer(workflows=[DeploymentWorkflow], plugins=[longshore_plugin()]).replay_workflow(history)

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 from longshore.planning import rescale, standing
-from longshore.planning.batches import standing_step
 from longshore.planning.operation import Command, Verb
 from longshore.planning.pausing import go_on, pause
 from longshore.planning.rollback import turn_round
@@ -89,7 +88,7 @@ def _approve(turn: RolloutTurn, command: Command) -> None:
     if state.pause is None or state.pause.reason is not PauseReason.APPROVAL:
         turn.refuse(command, "NothingToApprove", "waits for no approval now")
         return
-    at = standing_step(turn.course, state.steps_done)
+    at = standing.stood_at(turn)
     approval = turn.course.steps[at].approval if at is not None else None
     roles = approval.roles if approval else ()
     if not set(roles) & set(command.roles):

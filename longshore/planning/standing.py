@@ -40,9 +40,14 @@ def stand(turn: RolloutTurn) -> Decision | None:
     return None
 
 
+def stood_at(turn: RolloutTurn) -> int | None:
+    """The index of the step at which the canary came to stand, also where it was scaled to no copies since."""
+    return standing_step(turn.course._replace(copies=max(1, turn.copies)), turn.state.steps_done)
+
+
 def pass_step(turn: RolloutTurn) -> None:
     """The pause or approval at which the canary stands is over."""
-    at = standing_step(turn.course, turn.state.steps_done)
+    at = stood_at(turn)
     if at is not None:
         turn.become(steps_done=at + 1, stands_until=None)
         turn.say(Phase.PROGRESSING if turn.state.batch else Phase.PENDING)

@@ -173,6 +173,12 @@ FOUND: dict[str, tuple[int, int, dict[str, Any], list[Wish]]] = {
         {**BARE, "strategy": "blueGreen"},
         [Wish(1, "apply", {"version": "2"}), Wish(4, "scale", {"copies": 0}), Wish(5, "scale", {"copies": 3})],
     ),
+    "no copies at all while it waits for an approval": (
+        2,
+        4,
+        {**BARE, "strategy": "canary", "steps": [{"weight": 50}, {"approval": {}}]},
+        [Wish(1, "apply", {"version": "2"}), Wish(60, "scale", {"copies": 0}), Wish(90, "approve")],
+    ),
     "fewer copies without room while some are missing": (
         4,
         4,

@@ -104,5 +104,5 @@ def _path(story: str) -> str:
 
 def _said(*arguments: str) -> Any:
     ran = subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=False, timeout=TOO_LONG_S)
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout)

@@ -42,10 +42,12 @@ def seconds_of(instant: datetime) -> float:
 class Clock:
     """Turns the server's time into simulated time, and back."""
 
-    def __init__(self, origin: datetime, stretch: int = STRETCH) -> None:
+    def __init__(self, origin: datetime, stretch: int = STRETCH, retry_stretch: int = STRETCH) -> None:
         self._origin = origin
         """The server's time at 0s."""
         self.stretch = stretch
+        self.retry_stretch = retry_stretch
+        """Of the waits between attempts of an activity."""
 
     def second(self, server: datetime) -> int:
         """The whole simulated second of an instant of the server."""
@@ -105,12 +107,9 @@ class _StretchedInstance(WorkflowInstance):
         elif command.HasField("schedule_activity"):
             # How long one attempt may take is left alone: it is worked on in real time.
             asked = command.schedule_activity
-            for duration in (
-                asked.schedule_to_close_timeout,
-                asked.retry_policy.initial_interval,
-                asked.retry_policy.maximum_interval,
-            ):
-                _longer(duration, self._clock.stretch)
+            _longer(asked.schedule_to_close_timeout, self._clock.stretch)
+            _longer(asked.retry_policy.initial_interval, self._clock.retry_stretch)
+            _longer(asked.retry_policy.maximum_interval, self._clock.retry_stretch)
 
     def get_info(self) -> workflow.Info:
         return self._inner.get_info()

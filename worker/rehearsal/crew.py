@@ -196,7 +196,8 @@ class Workplace:
 
 async def work(place: Workplace) -> None:
     """Work until killed."""
-    clock = Clock(place.origin, place.stretch)
+    # A task that dead workers were given and had not begun is lost, too, and tried again within its instant.
+    clock = Clock(place.origin, place.stretch, 1 if place.mortal else place.stretch)
     link = await Link.connect(place.socket)
     world = World(link, clock)
     database = Database.connect(place.database_url)

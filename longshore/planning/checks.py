@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from functools import lru_cache
 from math import ceil
 from typing import Final, Literal
 
@@ -228,13 +229,22 @@ def latency_p_value(new: Window, old: Window, max_increase: float, quantile: flo
     at least x of new: hypergeometric. This is the exact precedence test, which unlike a binomial test does not take
     old's quantile as known. Source: Balakrishnan and Ng, Precedence-Type Tests and Applications (2006), chapter 2.
     """
-    from scipy.stats import hypergeom
-
     bound = _bucket_end(old, percentile(old.latency, quantile))
     slow_old = old.answered - ceil(quantile * old.answered - _ROUNDING)
     slow_new = new.answered - count_at(new.latency, _bucket_end(new, bound * (1 + max_increase)))
     everything = new.answered + old.answered
-    return float(hypergeom.sf(slow_new - 1, everything, new.answered, slow_old + slow_new))
+    return _tail(slow_new, everything, new.answered, slow_old + slow_new)
+
+
+@lru_cache(maxsize=4096)
+def _tail(least: int, everything: int, marked: int, drawn: int) -> float:
+    """How likely at least `least` of `drawn` are among the `marked` of `everything`: hypergeometric.
+
+    Kept, for steady traffic gives the same counts again and again, and each takes scipy milliseconds.
+    """
+    from scipy.stats import hypergeom
+
+    return float(hypergeom.sf(least - 1, everything, marked, drawn))
 
 
 def pruned(evidence: Evidence, checks: Sequence[Check]) -> Evidence:

@@ -4,6 +4,7 @@ The readings that the rollout would take are taken now, at the very instants at 
 same rules. As long as they go on saying what they say, the rollout need not ask; see `planning.steady`.
 """
 
+import asyncio
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta
@@ -62,7 +63,7 @@ class ForeseeingMeter(Meter):
         earlier = await self._store.traffic.samples(asked.operation, asked.batch - 1)
         evidence = evidence_of(asked, samples, earlier, observation.at)
         course = Course(asked, evidence, {one.check: one for one in measured})
-        until = course.follow(ticks, taken)
+        until = await course.follow(ticks, taken)
         await self._store.traffic.append_samples(asked.operation, asked.batch, course.taken())
         return self._foresight(asked, tuple(course.said.values()), until)
 
@@ -81,9 +82,10 @@ class Course:
         self._since = evidence.now
         self._enough = FEW_READINGS
 
-    def follow(self, ticks: Ticks, taken: list[list[Sample]]) -> datetime:
+    async def follow(self, ticks: Ticks, taken: list[list[Sample]]) -> datetime:
         """Follow the readings until a check says something else, or to their end: the instant until which none does."""
         for (instant, due), samples in zip(ticks.items(), taken, strict=True):
+            await asyncio.sleep(0)  # comparisons take their time, and the server must hear that somebody works on it
             before = self._evidence
             self._evidence = _grown(before, self._asked, samples, instant)
             said = [measure(check, self._evidence) for check in due]

@@ -144,6 +144,8 @@ async def _apply_deployments(
             except RefusedError as error:
                 await record_refusal(deps, name, "apply", request, error.refusal)
                 return error.refusal
+        if answer.held:
+            await record_refusal(deps, name, "apply", request, Refusal(reason="Held", message=answer.message))
         onboarded = operation_id(name, OperationKind.ONBOARD, 0).removesuffix("0")
         created = answer.operation is not None and answer.operation.startswith(onboarded)
         result: Result = "unchanged" if not answer.changed else "created" if created else "changed"

@@ -5,7 +5,7 @@ is asked while warm copies are given up waits for that, so here it counts as not
 something else is under way is in `superseding`, what comes of an operation's end in `settling`.
 """
 
-from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
+from longshore.planning.requests import Answer, ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
 from longshore.planning.revisions import (
     Accepted,
     DeploymentState,
@@ -46,7 +46,8 @@ def decide_apply(state: DeploymentState, request: ApplyRequest) -> Accepted | Re
             f"revision {held.number} is held ({held.reason or held.phase.value}) and is not applied again by itself: "
             f"longshore rollout retry {state.name}"
         )
-        return unchanged(state, message, None, held.number)
+        answer = Answer(changed=False, message=message, revision=held.number, held=True)
+        return Accepted(state=state, answer=answer)
     chosen = choose(spec.rollout, request.facts, stable.facts if stable else None)
     if isinstance(chosen, Refusal):
         return chosen

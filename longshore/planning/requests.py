@@ -72,6 +72,8 @@ class Answer(Value):
     revision: int | None = None
     operation: str | None = None
     """Id of the operation that carries it out; None when there is nothing to do."""
+    held: bool = False
+    """It failed before, so only a person starts it again. It changes nothing, and is told as refused."""
 
 
 class Refusal(Value):

@@ -1,16 +1,28 @@
 """A deployment: one model on one target, and how its rollouts go."""
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, WithJsonSchema, model_validator
 
 from longshore.spec.base import Spec
-from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies
+from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies, parse_duration
 from longshore.spec.release import not_yet_fields
 
 TRAFFIC_METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy)$"
 GOLDEN_URI = r"^file://"
+
+
+Limit = Annotated[
+    float,
+    WithJsonSchema(
+        {
+            "anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d))+$"}],
+            "examples": [0.01, "250ms"],
+        }
+    ),
+]
+"""A number; of a latency also a duration."""
 
 
 class GoldenSource(Spec):
@@ -24,8 +36,8 @@ class Check(Spec):
 
     name: Name = Field(description="Names the check in events; differs from the others'.")
     metric: str = Field(pattern=TRAFFIC_METRICS, description="error-rate, latency-p50 … latency-p99.9, accuracy.")
-    max: float | None = Field(default=None, description="Largest good value; latency in milliseconds.")
-    min: float | None = Field(default=None, description="Smallest good value.")
+    max: Limit | None = Field(default=None, description="Largest good value; latency as `250ms`, or in milliseconds.")
+    min: Limit | None = Field(default=None, description="Smallest good value.")
     compare: Literal["baseline"] | None = Field(default=None, description="Compare with the old version.")
     max_increase: Share | None = Field(default=None, description="Increase over the old version that is still good.")
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Confidence of a comparison.")
@@ -43,6 +55,15 @@ class Check(Spec):
         GoldenSource | None,
         not_yet_fields("prometheus", "cloudwatch", "http", instead="the traffic plane (leave it out) or golden"),
     ] = Field(default=None, description="Left out: the traffic plane.")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _latencies_are_durations(cls, given: Any) -> Any:
+        """`max: 250ms` of a latency is 250, its milliseconds."""
+        if not (isinstance(given, dict) and str(given.get("metric", "")).startswith("latency-")):
+            return given
+        written = {name: given[name] for name in ("max", "min") if isinstance(given.get(name), str)}
+        return {**given, **{name: parse_duration(text) * 1000 for name, text in written.items()}}
 
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:

@@ -114,7 +114,9 @@ class Asking:
 
     async def _hear(self, event: Asked, key: str, handle: Any) -> None:
         try:
-            await handle.result()
+            answer: Answer = await handle.result()
+            if answer.held:
+                await self._refused(event, key, Refusal(reason="Held", message=answer.message))
         except WorkflowUpdateFailedError as error:
             cause = error.cause
             if not (isinstance(cause, ApplicationError) and cause.type == REFUSED):

@@ -3,10 +3,10 @@
 from datetime import datetime
 
 from longshore.planning.checks import Measurement
+from longshore.planning.deployment.revisions import DeploymentState
 from longshore.planning.fence import Fence
 from longshore.planning.observed import Observation
 from longshore.planning.operation import Frozen, OperationOrder, OperationResult, Shares
-from longshore.planning.revisions import DeploymentState
 from longshore.planning.steady import Foresight
 from longshore.planning.words import Event, Phase, Progress
 from longshore.spec.base import Value

@@ -6,8 +6,8 @@ from temporalio import activity
 
 from activities.failures import as_failures
 from activities.inputs import SayingInput, StepInput
+from longshore.planning.deployment.revisions import DeploymentState, Revision
 from longshore.planning.operation import OperationOrder, OperationResult
-from longshore.planning.revisions import DeploymentState, Revision
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import Event, EventType, OperationKind
 from longshore.store.records import DeploymentRow, LedgerChange, OperationRow, Record, RevisionRow

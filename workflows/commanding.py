@@ -7,8 +7,8 @@ from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
+    from longshore.planning.deployment.revisions import DeploymentState
     from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult
-    from longshore.planning.revisions import DeploymentState
 
 Child = workflow.ChildWorkflowHandle[OperationOrder, OperationResult]
 Change = Callable[[DeploymentState], DeploymentState]

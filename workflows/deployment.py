@@ -13,8 +13,9 @@ with workflow.unsafe.imports_passed_through():
     from activities.inputs import SayingInput
     from activities.limits import CALL, RECORD, RETRY
     from longshore.messages import DEPLOYMENT_WORKFLOW, REFUSED, TASK_QUEUE
-    from longshore.planning import deployment as planner
-    from longshore.planning import settling, superseding
+    from longshore.planning.deployment import decisions as planner
+    from longshore.planning.deployment import settling, superseding
+    from longshore.planning.deployment.revisions import Accepted, DeploymentState, Revision
     from longshore.planning.operation import Acknowledged, OperationOrder, OperationResult, Verb
     from longshore.planning.requests import (
         Answer,
@@ -28,7 +29,6 @@ with workflow.unsafe.imports_passed_through():
         ScaleRequest,
         UndoRequest,
     )
-    from longshore.planning.revisions import Accepted, DeploymentState, Revision
     from longshore.planning.words import Event, OperationKind, Phase
     from longshore.spec.deployment import DeploymentSpec
     from workflows import details
@@ -49,7 +49,7 @@ WORKFLOWS = {
 
 @workflow.defn(name=DEPLOYMENT_WORKFLOW, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)
 class DeploymentWorkflow:
-    """Takes requests as updates, decides by `planning.deployment`, and runs operations as children.
+    """Takes requests as updates, decides by `planning.deployment.decisions`, and runs operations as children.
 
     | update | argument | answers once |
     |---|---|---|

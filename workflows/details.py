@@ -4,8 +4,8 @@ from temporalio import workflow
 from temporalio.common import SearchAttributeKey, SearchAttributePair, TypedSearchAttributes
 
 with workflow.unsafe.imports_passed_through():
+    from longshore.planning.deployment.revisions import DeploymentState
     from longshore.planning.operation import Decision, OperationOrder
-    from longshore.planning.revisions import DeploymentState
     from longshore.planning.words import BatchProgress, CheckProgress, OperationKind, Phase, Progress
 
 DEPLOYMENT = SearchAttributeKey.for_keyword("LongshoreDeployment")

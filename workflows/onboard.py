@@ -4,9 +4,9 @@ from temporalio import workflow
 from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
-    from longshore.planning import rollout as planner
     from longshore.planning.operation import Command, OperationOrder, OperationResult
-    from longshore.planning.rollout_state import RolloutState
+    from longshore.planning.rollout import planner
+    from longshore.planning.rollout.state import RolloutState
     from workflows.operation import Operation
 
 

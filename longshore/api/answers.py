@@ -7,9 +7,9 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from longshore.planning.forecast import Plan
 from longshore.planning.health import Drift, Health
 from longshore.planning.observed import Copy, ObservedHost
+from longshore.planning.plans.forecast import Plan
 from longshore.planning.words import EventType, OperationKind, Phase, Progress
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.freeze import FreezeSpec

@@ -11,9 +11,9 @@ from longshore.api.dependencies import Dependencies
 from longshore.api.judging import Given, Stored
 from longshore.api.requests import ApplyBody
 from longshore.messages import ApplyRequest, Refusal
-from longshore.planning.forecast import Forecast, Present, forecast
 from longshore.planning.freezes import holding
 from longshore.planning.observed import ObservedHost
+from longshore.planning.plans.forecast import Forecast, Present, forecast
 from longshore.planning.room import TargetRoom
 from longshore.spec.documents import Deployment, Freeze, ModelVersion, Target
 from longshore.spec.freeze import FreezeSpec

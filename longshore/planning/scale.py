@@ -16,7 +16,7 @@ from longshore.planning.operation import (
     Warm,
 )
 from longshore.planning.release import KeepsWarm, give_up
-from longshore.planning.rollback import ROOM_POLL
+from longshore.planning.rollout.rollback import ROOM_POLL
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.turn import Turn
 from longshore.planning.words import EventType, Phase

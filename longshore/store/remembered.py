@@ -1,8 +1,8 @@
 """A deployment as the store remembers it: what its workflow begins with, and what plans are made from."""
 
+from longshore.planning.deployment.revisions import DeploymentState, Revision, Waiting
+from longshore.planning.deployment.settling import NOTHING_TO_RETURN_TO
 from longshore.planning.operation import OperationOrder, VersionFacts
-from longshore.planning.revisions import DeploymentState, Revision, Waiting
-from longshore.planning.settling import NOTHING_TO_RETURN_TO
 from longshore.planning.words import OperationKind, Phase
 from longshore.store.records import DeploymentRecord, OperationRow, RevisionRow
 from longshore.store.store import Store

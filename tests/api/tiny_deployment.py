@@ -7,7 +7,8 @@ from temporalio.exceptions import ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from longshore.messages import DEPLOYMENT_WORKFLOW, REFUSED
-    from longshore.planning import deployment as planner
+    from longshore.planning.deployment import decisions as planner
+    from longshore.planning.deployment.revisions import Accepted, DeploymentState
     from longshore.planning.requests import (
         Answer,
         ApplyRequest,
@@ -17,7 +18,6 @@ with workflow.unsafe.imports_passed_through():
         ScaleRequest,
         UndoRequest,
     )
-    from longshore.planning.revisions import Accepted, DeploymentState
 
 
 @workflow.defn(name=DEPLOYMENT_WORKFLOW)

@@ -14,10 +14,12 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError, _Definition
 
-from longshore.planning import deployment, release, retire, rollout, scale
+from longshore.planning import release, retire, scale
+from longshore.planning.deployment import decisions as deployment
 from longshore.planning.operation import Decision, Facts, Observe, OperationOrder, Verb
 from longshore.planning.requests import Refusal
-from longshore.planning.rollout_state import Stage
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.state import Stage
 from longshore.store.database import Database
 from longshore.store.store import Store
 from worker.plugin import WORKFLOWS, longshore_plugin

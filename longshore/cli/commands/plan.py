@@ -81,7 +81,7 @@ def _asked(read: "list[tuple[Document | Rehearsal, dict[str, Any], str, int]]") 
 
 
 def _rehearsed(rehearsal: "Rehearsal") -> list[dict[str, Any]]:
-    from longshore.planning.rehearsed import UnplannableError, plans_of
+    from longshore.planning.plans.rehearsed import UnplannableError, plans_of
 
     try:
         return [one.model_dump(mode="json", by_alias=True) for one in plans_of(rehearsal.spec)]

@@ -12,7 +12,7 @@ from typing import Any
 from longshore.backends.port import CopiesLevel
 from longshore.backends.simulated.fleet import Behaviour, SimulatedFleet
 from longshore.planning.checks import Measurement, Outcome
-from longshore.planning.deployment import decide_apply
+from longshore.planning.deployment.decisions import decide_apply
 from longshore.planning.fence import Fence
 from longshore.planning.granting import serve
 from longshore.planning.operation import (
@@ -29,8 +29,8 @@ from longshore.planning.operation import (
     Reserve,
     Verify,
 )
-from longshore.planning.playing import PLANNERS
-from longshore.planning.rehearsed import START, _request, _state
+from longshore.planning.plans.playing import PLANNERS
+from longshore.planning.plans.rehearsed import START, _request, _state
 from longshore.planning.requests import Refusal
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom
 from longshore.planning.shortage import INSUFFICIENT

@@ -16,16 +16,18 @@ from played import START, Fleet, Play, Story
 from promised import MOVES, Promise
 from wished import Change, Wish, decided
 
-from longshore.planning import deployment as planner
-from longshore.planning import release, retire, rollout, scale, settling, superseding
+from longshore.planning import release, retire, scale
+from longshore.planning.deployment import decisions as planner
+from longshore.planning.deployment import settling, superseding
+from longshore.planning.deployment.revisions import Accepted, DeploymentState, Revision
 from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult, State, VersionFacts
 from longshore.planning.release import KeepsWarm
 from longshore.planning.requests import (
     Refusal,
 )
 from longshore.planning.retire import RetireState
-from longshore.planning.revisions import Accepted, DeploymentState, Revision
-from longshore.planning.rollout_state import RolloutState
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.state import RolloutState
 from longshore.planning.scale import ScaleState
 from longshore.planning.shortage import INSUFFICIENT
 from longshore.planning.words import Event, OperationKind, Phase

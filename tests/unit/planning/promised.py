@@ -7,10 +7,10 @@ from typing import Final
 
 from played import Fleet
 
-from longshore.planning.batches import ladder
 from longshore.planning.operation import OperationOrder, State
-from longshore.planning.rollout_state import RolloutState
-from longshore.planning.rollout_turn import course_of
+from longshore.planning.rollout.legs import ladder
+from longshore.planning.rollout.state import RolloutState
+from longshore.planning.rollout.turn import course_of
 from longshore.planning.words import OperationKind
 from longshore.spec.deployment import DeploymentSpec
 

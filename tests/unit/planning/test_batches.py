@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.planning.batches import Course, copies_for, dip_allowed, ladder, share
-from longshore.planning.rollback import Return, step_back
+from longshore.planning.rollout.legs import Course, copies_for, dip_allowed, ladder, share
+from longshore.planning.rollout.rollback import Return, step_back
 from longshore.spec.deployment import RolloutPolicy
 
 

@@ -3,11 +3,11 @@
 import pytest
 from test_planners_play import facts, order
 
-from longshore.planning import deployment as planner
+from longshore.planning.deployment import decisions as planner
+from longshore.planning.deployment.revisions import Accepted, DeploymentState, Revision
+from longshore.planning.deployment.settling import settle
 from longshore.planning.operation import OperationResult
 from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
-from longshore.planning.revisions import Accepted, DeploymentState, Revision
-from longshore.planning.settling import settle
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.deployment import RolloutPolicy
 

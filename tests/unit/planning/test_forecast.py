@@ -3,11 +3,11 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from longshore.planning.forecast import Forecast, Plan, Present, forecast
+from longshore.planning.deployment.revisions import DeploymentState, Revision, roll_to
 from longshore.planning.observed import Copy, CopyState, ObservedHost
 from longshore.planning.operation import VersionFacts, Warm
+from longshore.planning.plans.forecast import Forecast, Plan, Present, forecast
 from longshore.planning.requests import ApplyRequest, Refusal
-from longshore.planning.revisions import DeploymentState, Revision, roll_to
 from longshore.planning.room import TargetRoom
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec

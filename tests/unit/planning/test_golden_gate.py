@@ -2,10 +2,10 @@
 
 from datetime import UTC, datetime, timedelta
 
-from longshore.planning import rollout
 from longshore.planning.checks import Measurement, Outcome
 from longshore.planning.operation import Decision, Facts, Measure, OperationOrder, VersionFacts
-from longshore.planning.rollout_state import RolloutState, Stage
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.state import RolloutState, Stage
 from longshore.planning.words import EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import Resources

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.planning.batches import Course, Leg, ladder, next_leg, of_weight, standing_step, steps_of, weight_after
+from longshore.planning.rollout.legs import (
+    Course,
+    Leg,
+    ladder,
+    next_leg,
+    of_weight,
+    standing_step,
+    steps_of,
+    weight_after,
+)
 from longshore.spec.deployment import RolloutPolicy
 
 APPROVAL = {"approval": {"roles": ["approver"]}}

@@ -4,12 +4,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from longshore.planning import retire, rollout, scale
-from longshore.planning.batches import Leg
+from longshore.planning import retire, scale
 from longshore.planning.checks import Measurement, Outcome
 from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
 from longshore.planning.operation import Acked, Decision, Ensure, Facts, OperationOrder, VersionFacts
-from longshore.planning.rollout_state import Bake, RolloutState, Stage, WayBack
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.legs import Leg
+from longshore.planning.rollout.state import Bake, RolloutState, Stage, WayBack
 from longshore.planning.words import EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import Resources

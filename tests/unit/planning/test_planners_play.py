@@ -10,11 +10,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from played import START, Behaviour, Fleet, Play, Story, serving
 
-from longshore.planning import retire, rollout, scale
+from longshore.planning import retire, scale
 from longshore.planning.checks import Outcome
 from longshore.planning.operation import OperationOrder, VersionFacts
 from longshore.planning.retire import RetireState
-from longshore.planning.rollout_state import RolloutState
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.state import RolloutState
 from longshore.planning.scale import ScaleState
 from longshore.planning.words import EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec

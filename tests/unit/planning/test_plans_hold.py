@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from executed import Execution
 
-from longshore.planning.rehearsed import UnplannableError, plans_of
+from longshore.planning.plans.rehearsed import UnplannableError, plans_of
 from longshore.planning.words import Phase
 from longshore.spec.rehearsal import RehearsalSpec
 

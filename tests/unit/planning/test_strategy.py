@@ -4,7 +4,7 @@ import pytest
 
 from longshore.planning.operation import VersionFacts
 from longshore.planning.requests import Refusal
-from longshore.planning.strategy import choose
+from longshore.planning.rollout.strategy import choose
 from longshore.spec.deployment import RolloutPolicy
 from longshore.spec.model_version import Resources
 

@@ -6,11 +6,11 @@ from hypothesis import strategies as st
 from played import START
 from test_planners_play import facts, order
 
-from longshore.planning import deployment as planner
+from longshore.planning.deployment import decisions as planner
+from longshore.planning.deployment.revisions import REVISIONS_KEPT, Accepted, Ask, DeploymentState, Revision
+from longshore.planning.deployment.superseding import drop_waiting, go_on, revised, unstarted_event
 from longshore.planning.operation import OperationResult
 from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, ScaleRequest
-from longshore.planning.revisions import REVISIONS_KEPT, Accepted, Ask, DeploymentState, Revision
-from longshore.planning.superseding import drop_waiting, go_on, revised, unstarted_event
 from longshore.planning.words import EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 

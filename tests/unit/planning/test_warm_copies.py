@@ -8,13 +8,14 @@ from hypothesis import strategies as st
 from played import START, Behaviour, Fleet, Play, Story, serving
 from test_planners_play import DEADLINE, PLAYS, behaviours, facts, order, policies, stories
 
-from longshore.planning import deployment as planner
-from longshore.planning import release, retire, scale, settling
+from longshore.planning import release, retire, scale
+from longshore.planning.deployment import decisions as planner
+from longshore.planning.deployment import settling
+from longshore.planning.deployment.revisions import Accepted, DeploymentState, Revision
 from longshore.planning.operation import OperationResult, Warm
 from longshore.planning.release import KeepsWarm
 from longshore.planning.requests import ControlRequest, ScaleRequest, UndoRequest
 from longshore.planning.retire import RetireState
-from longshore.planning.revisions import Accepted, DeploymentState, Revision
 from longshore.planning.scale import ScaleState
 from longshore.planning.words import OperationKind, Phase
 

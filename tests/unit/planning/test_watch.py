@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from longshore.planning import rollout
 from longshore.planning.checks import Measurement, Outcome
 from longshore.planning.observed import Copy, CopyState, Observation
 from longshore.planning.operation import Decision, Facts, OperationOrder, VersionFacts
-from longshore.planning.rollout_state import Bake, RolloutState, Stage
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.state import Bake, RolloutState, Stage
 from longshore.planning.words import EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import Resources

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 
 from played import Behaviour
 
-from longshore.planning import deployment as planner
+from longshore.planning.deployment import decisions as planner
+from longshore.planning.deployment.revisions import Accepted, DeploymentState
 from longshore.planning.operation import VersionFacts
 from longshore.planning.requests import ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
-from longshore.planning.revisions import Accepted, DeploymentState
 from longshore.spec.deployment import DeploymentSpec
 
 

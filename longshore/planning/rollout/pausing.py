@@ -1,8 +1,8 @@
 """Standing still and going on: what a pause stops, and what it says (DESIGN, rule 8)."""
 
-from longshore.planning import baking
-from longshore.planning.rollout_state import Pause, PauseReason
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import baking
+from longshore.planning.rollout.state import Pause, PauseReason
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import EventType, Phase
 
 

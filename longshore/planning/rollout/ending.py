@@ -3,8 +3,8 @@
 from datetime import timedelta
 
 from longshore.planning.operation import Decision, Warm
-from longshore.planning.rollout_state import Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout.state import Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import EventType, Phase
 
 

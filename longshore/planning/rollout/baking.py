@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from longshore.planning.checks import CheckCounters, Measurement, Outcome, Verdict, judge, may_end_bake
 from longshore.planning.operation import Measure
-from longshore.planning.rollout_state import Bake, PauseReason
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout.state import Bake, PauseReason
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import EventType
 from longshore.spec.deployment import Check
 

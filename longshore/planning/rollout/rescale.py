@@ -5,12 +5,12 @@ What grows grows first, then the traffic follows, then what shrinks is drained; 
 
 from datetime import timedelta
 
-from longshore.planning.batch import blocked
-from longshore.planning.batches import Leg, next_leg, old_after, share, weight_after
 from longshore.planning.operation import Decision, Ensure, Reserve
-from longshore.planning.rollback import fail_if_broken, turn_round
-from longshore.planning.rollout_state import Rescale, RolloutState, Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout.batch import blocked
+from longshore.planning.rollout.legs import Leg, next_leg, old_after, share, weight_after
+from longshore.planning.rollout.rollback import fail_if_broken, turn_round
+from longshore.planning.rollout.state import Rescale, RolloutState, Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import EventType
 from longshore.spec.deployment import DeploymentSpec

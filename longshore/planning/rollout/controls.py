@@ -2,12 +2,12 @@
 
 from collections.abc import Callable
 
-from longshore.planning import rescale, standing
 from longshore.planning.operation import Command, Verb
-from longshore.planning.pausing import go_on, pause
-from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_state import PauseReason, Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import rescale, standing
+from longshore.planning.rollout.pausing import go_on, pause
+from longshore.planning.rollout.rollback import turn_round
+from longshore.planning.rollout.state import PauseReason, Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import EventType, Phase
 
 

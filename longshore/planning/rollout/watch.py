@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from longshore.planning import baking, pausing
 from longshore.planning.operation import Decision
-from longshore.planning.rollback import fail_if_broken, turn_round
-from longshore.planning.rollout_state import Bake, Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import baking, pausing
+from longshore.planning.rollout.rollback import fail_if_broken, turn_round
+from longshore.planning.rollout.state import Bake, Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import Phase
 
 

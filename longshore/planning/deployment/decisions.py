@@ -5,8 +5,7 @@ is asked while warm copies are given up waits for that, so here it counts as not
 something else is under way is in `superseding`, what comes of an operation's end in `settling`.
 """
 
-from longshore.planning.requests import Answer, ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
-from longshore.planning.revisions import (
+from longshore.planning.deployment.revisions import (
     Accepted,
     DeploymentState,
     Revision,
@@ -18,8 +17,9 @@ from longshore.planning.revisions import (
     start,
     unchanged,
 )
-from longshore.planning.strategy import choose
-from longshore.planning.superseding import apply_meanwhile, scale_meanwhile
+from longshore.planning.deployment.superseding import apply_meanwhile, scale_meanwhile
+from longshore.planning.requests import Answer, ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
+from longshore.planning.rollout.strategy import choose
 from longshore.planning.words import OperationKind, Phase
 
 

@@ -5,8 +5,8 @@ then aborts or retries gets the way back from where things really stand; a retry
 """
 
 from longshore.planning.operation import Decision, Observe, ReadRoute
-from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout.rollback import turn_round
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import Phase
 
 

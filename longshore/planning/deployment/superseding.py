@@ -13,9 +13,7 @@ Of what waits only the newest ever starts; the revisions before it end `Supersed
 
 from datetime import datetime
 
-from longshore.planning.operation import OperationOrder, OperationResult
-from longshore.planning.requests import Answer, ApplyRequest, Refusal
-from longshore.planning.revisions import (
+from longshore.planning.deployment.revisions import (
     Accepted,
     Ask,
     DeploymentState,
@@ -26,8 +24,10 @@ from longshore.planning.revisions import (
     roll_to,
     unchanged,
 )
-from longshore.planning.settling import settle
-from longshore.planning.strategy import choose
+from longshore.planning.deployment.settling import settle
+from longshore.planning.operation import OperationOrder, OperationResult
+from longshore.planning.requests import Answer, ApplyRequest, Refusal
+from longshore.planning.rollout.strategy import choose
 from longshore.planning.words import Event, EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 

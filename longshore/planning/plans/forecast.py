@@ -8,17 +8,17 @@ from typing import NamedTuple
 from pydantic import ConfigDict
 from pydantic.alias_generators import to_camel
 
-from longshore.planning.deployment import decide_apply
-from longshore.planning.idealised import IdealTarget
+from longshore.planning.deployment.decisions import decide_apply
+from longshore.planning.deployment.revisions import Accepted, DeploymentState
+from longshore.planning.deployment.settling import settle
+from longshore.planning.deployment.superseding import proceed
 from longshore.planning.observed import Copy, CopyState
 from longshore.planning.operation import OperationOrder, OperationResult
-from longshore.planning.playing import Play, Trace
+from longshore.planning.plans.idealised import IdealTarget
+from longshore.planning.plans.playing import Play, Trace
 from longshore.planning.requests import ApplyRequest, Refusal
-from longshore.planning.revisions import Accepted, DeploymentState
+from longshore.planning.rollout.strategy import Taken, choose
 from longshore.planning.room import Reservation, TargetRoom
-from longshore.planning.settling import settle
-from longshore.planning.strategy import Taken, choose
-from longshore.planning.superseding import proceed
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
 from longshore.spec.model_version import Resources

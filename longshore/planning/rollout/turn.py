@@ -1,9 +1,9 @@
 """A turn of a rollout: it knows the ladder, the checks and the two versions."""
 
-from longshore.planning.batches import Course, ladder, steps_of
 from longshore.planning.checks import progress
 from longshore.planning.operation import OperationOrder, Warm
-from longshore.planning.rollout_state import RolloutState
+from longshore.planning.rollout.legs import Course, ladder, steps_of
+from longshore.planning.rollout.state import RolloutState
 from longshore.planning.turn import Turn
 from longshore.planning.words import BatchProgress, CheckProgress, Phase, Progress
 from longshore.spec.deployment import DeploymentSpec, RolloutPolicy

@@ -6,11 +6,11 @@ measures in what would be idle time.
 
 from datetime import timedelta
 
-from longshore.planning import baking, pausing
 from longshore.planning.operation import Decision, Measure
-from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_state import Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import baking, pausing
+from longshore.planning.rollout.rollback import turn_round
+from longshore.planning.rollout.state import Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import Phase
 from longshore.spec.deployment import Check
 

@@ -3,10 +3,10 @@
 from datetime import datetime
 from enum import StrEnum
 
-from longshore.planning.batches import Leg
 from longshore.planning.checks import CheckCounters, Measurement
 from longshore.planning.release import KeepsWarm
-from longshore.planning.strategy import Taken
+from longshore.planning.rollout.legs import Leg
+from longshore.planning.rollout.strategy import Taken
 from longshore.planning.words import BatchProgress, Phase
 from longshore.spec.base import Value
 from longshore.spec.deployment import DeploymentSpec, RolloutPolicy

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from longshore.planning import pausing
-from longshore.planning.batches import standing_step, told
 from longshore.planning.operation import Decision
-from longshore.planning.rollout_state import PauseReason, Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import pausing
+from longshore.planning.rollout.legs import standing_step, told
+from longshore.planning.rollout.state import PauseReason, Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import EventType, Phase
 from longshore.spec.deployment import OpenPause
 

@@ -8,12 +8,12 @@ from typing import Final, NamedTuple
 
 from pydantic import ValidationError
 
-from longshore.planning.forecast import Forecast, Plan, Present, forecast
-from longshore.planning.idealised import IdealTarget
+from longshore.planning.deployment.revisions import DeploymentState, Revision
 from longshore.planning.observed import Copy, CopyState, ObservedHost
 from longshore.planning.operation import Ensure, VersionFacts
+from longshore.planning.plans.forecast import Forecast, Plan, Present, forecast
+from longshore.planning.plans.idealised import IdealTarget
 from longshore.planning.requests import ApplyRequest, Refusal
-from longshore.planning.revisions import DeploymentState, Revision
 from longshore.planning.room import TargetRoom
 from longshore.planning.words import Phase
 from longshore.spec.deployment import DeploymentSpec

@@ -6,13 +6,13 @@ smoke test and the golden requests (DESIGN, rules 6 and 15).
 
 from datetime import timedelta
 
-from longshore.planning import baking, pausing
 from longshore.planning.checks import may_end_bake
 from longshore.planning.operation import AskFreeze, Decision, Measure, Smoke, Verify
 from longshore.planning.release import give_up
-from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_state import Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import baking, pausing
+from longshore.planning.rollout.rollback import turn_round
+from longshore.planning.rollout.state import Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import EventType, OperationKind
 
 FREEZE_POLL = timedelta(minutes=1)

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
+from longshore.planning.deployment.revisions import DeploymentState, start
 from longshore.planning.operation import OperationOrder, OperationResult, Warm
-from longshore.planning.revisions import DeploymentState, start
 from longshore.planning.words import OperationKind, Phase
 
 NOTHING_TO_RETURN_TO = "NothingToReturnTo"

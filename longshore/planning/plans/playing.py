@@ -12,8 +12,7 @@ from typing import Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel
 
-from longshore.planning import rollout, scale
-from longshore.planning.idealised import IdealTarget
+from longshore.planning import scale
 from longshore.planning.observed import Observation
 from longshore.planning.operation import (
     Acked,
@@ -38,7 +37,9 @@ from longshore.planning.operation import (
     Verify,
     Withdraw,
 )
-from longshore.planning.rollout_state import RolloutState
+from longshore.planning.plans.idealised import IdealTarget
+from longshore.planning.rollout import planner as rollout
+from longshore.planning.rollout.state import RolloutState
 from longshore.planning.room import Grant, Reservation, ReservationRequest
 from longshore.planning.scale import ScaleState
 from longshore.planning.words import EventType, OperationKind, Phase

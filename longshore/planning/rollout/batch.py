@@ -3,12 +3,12 @@
 from collections import Counter
 from datetime import timedelta
 
-from longshore.planning import baking
-from longshore.planning.batches import Leg, dip_allowed, next_leg, old_after, weight_after
 from longshore.planning.operation import Decision, Ensure, GiveUpWarm, Measure, Reserve
-from longshore.planning.rollback import ROOM_POLL, fail_if_broken
-from longshore.planning.rollout_state import Stage
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout import baking
+from longshore.planning.rollout.legs import Leg, dip_allowed, next_leg, old_after, weight_after
+from longshore.planning.rollout.rollback import ROOM_POLL, fail_if_broken
+from longshore.planning.rollout.state import Stage
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import EventType, Phase
 

@@ -9,14 +9,25 @@ the way back in `rollback`, and what people ask for in `controls`.
 from collections.abc import Callable
 from datetime import timedelta
 
-from longshore.planning import admission, batch, controls, doubt, ending, rescale, rollback, standing, vigil, watch
-from longshore.planning.batches import ladder
 from longshore.planning.operation import Decision, Facts, OperationOrder
 from longshore.planning.requests import Refusal
-from longshore.planning.rollback import turn_round
-from longshore.planning.rollout_state import RolloutState, Stage
-from longshore.planning.rollout_turn import RolloutTurn, course_of
-from longshore.planning.strategy import Chosen, choose
+from longshore.planning.rollout import (
+    admission,
+    batch,
+    controls,
+    doubt,
+    ending,
+    rescale,
+    rollback,
+    standing,
+    vigil,
+    watch,
+)
+from longshore.planning.rollout.legs import ladder
+from longshore.planning.rollout.rollback import turn_round
+from longshore.planning.rollout.state import RolloutState, Stage
+from longshore.planning.rollout.strategy import Chosen, choose
+from longshore.planning.rollout.turn import RolloutTurn, course_of
 from longshore.planning.words import EventType, OperationKind
 
 STAGES_AT_ONCE = 60

@@ -3,11 +3,11 @@
 from datetime import timedelta
 from typing import NamedTuple
 
-from longshore.planning.batches import copies_for, share
 from longshore.planning.observed import CopyState
 from longshore.planning.operation import Decision, Ensure, Reserve
-from longshore.planning.rollout_state import Stage, WayBack
-from longshore.planning.rollout_turn import RolloutTurn
+from longshore.planning.rollout.legs import copies_for, share
+from longshore.planning.rollout.state import Stage, WayBack
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.room import ReservationRequest
 from longshore.planning.words import EventType, Phase
 

@@ -1,0 +1,1 @@
+"""A rollout: how a deployment moves from one version to another, and how it is onboarded."""

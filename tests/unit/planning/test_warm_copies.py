@@ -156,7 +156,7 @@ def test_a_release_ends_what_is_warm_and_nothing_else(play: Play) -> None:
     play.run()
     assert play.result is not None
     assert (play.result.phase, play.result.warm) == (Phase.SUCCEEDED, None)
-    assert serving(play) == {"2": 3}
+    assert play.story.lossy or serving(play) == {"2": 3}  # one that was just lost may still be on its way back
     assert play.fleet.count() == {"2": 3}
     assert play.route == {"2": 100}
     assert [event.type for event in play.events] == ["WarmReleased"]

@@ -37,10 +37,9 @@ class Fleet:
         target = observation.target
         async with self._database.transaction() as connection:
             await lock_target(connection, target)
-            query = select(target_observations).where(target_observations.c.target == target)
-            newest = {row.deployment: row.sequence for row in (await connection.execute(query)).all()}
-            whole = newest.get(WHOLE_TARGET, -1)
             scope = observation.deployment or WHOLE_TARGET
+            newest = await _sequences(connection, target, scope)
+            whole = newest.get(WHOLE_TARGET, -1)
             if observation.sequence <= max(whole, newest.get(scope, -1)):
                 return False
             covered_by_newer = {one for one, sequence in newest.items() if sequence >= observation.sequence}
@@ -98,6 +97,18 @@ async def read_observation(connection: AsyncConnection, target: str) -> Observat
 def copy_of(row: Any) -> Copy:
     """A row of `copies` as a value."""
     return Copy.model_validate(dict(row))
+
+
+async def _sequences(connection: AsyncConnection, target: str, scope: str) -> dict[str, int]:
+    """Scope → sequence of its newest reading, of those that say whether a reading of `scope` is news.
+
+    A reading of one deployment needs two of them, however many deployments the target has.
+    """
+    readings = target_observations.c
+    query = select(readings.deployment, readings.sequence).where(readings.target == target)
+    if scope != WHOLE_TARGET:
+        query = query.where(readings.deployment.in_((WHOLE_TARGET, scope)))
+    return {row.deployment: row.sequence for row in (await connection.execute(query)).all()}
 
 
 async def _save_copies(connection: AsyncConnection, observation: Observation, covered: set[str]) -> bool:

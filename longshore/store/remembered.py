@@ -1,7 +1,7 @@
 """A deployment as the store remembers it: what its workflow begins with, and what plans are made from."""
 
 from longshore.planning.deployment.revisions import DeploymentState, Revision, Waiting
-from longshore.planning.deployment.settling import NOTHING_TO_RETURN_TO
+from longshore.planning.deployment.settling import leaves_doubt
 from longshore.planning.operation import OperationOrder, VersionFacts
 from longshore.planning.words import OperationKind, Phase
 from longshore.store.records import DeploymentRecord, OperationRow, RevisionRow
@@ -43,9 +43,7 @@ async def _state(store: Store, record: DeploymentRecord) -> DeploymentState:
 
 def _doubt(last: OperationRow | None) -> int | None:
     """The revision of an operation that ended without saying that one version serves alone."""
-    moved = last is not None and last.kind in {OperationKind.ONBOARD, OperationKind.ROLLOUT, OperationKind.ROLLBACK}
-    left = moved and last is not None and last.phase is Phase.FAILED and last.reason != NOTHING_TO_RETURN_TO
-    return last.to_revision if left and last is not None else None
+    return last.to_revision if last and leaves_doubt(last.kind, last.phase, last.reason) else None
 
 
 async def _revision(store: Store, row: RevisionRow) -> Revision:

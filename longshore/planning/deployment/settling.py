@@ -29,12 +29,20 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
         reason = None if succeeded else result.reason
         told = {"phase": result.phase, "held": not succeeded, "reason": reason}
         ended = ended.with_revision(revision.model_copy(update=told))
-    # An onboarding that failed has taken down all that it put up, unless it says otherwise.
-    left = result.phase is Phase.FAILED and result.reason != NOTHING_TO_RETURN_TO
+    left = leaves_doubt(order.kind, result.phase, result.reason)
     ended = ended.model_copy(update={"doubt": order.revision if left else None})
     if succeeded:
         ended = ended.model_copy(update={"stable": order.revision, "spec": order.spec, "off_scale": False})
     return ended if result.copies is None else ended.with_copies(result.copies)
+
+
+def leaves_doubt(kind: OperationKind, phase: Phase, reason: str | None) -> bool:
+    """Whether an operation ended without saying that one version serves alone.
+
+    An onboarding that failed has taken down all that it put up, unless it says otherwise.
+    """
+    moved = kind in {OperationKind.ONBOARD, OperationKind.ROLLOUT, OperationKind.ROLLBACK}
+    return moved and phase is Phase.FAILED and reason != NOTHING_TO_RETURN_TO
 
 
 def give_up_warm(state: DeploymentState, now: datetime) -> DeploymentState:

@@ -17,14 +17,11 @@ from longshore.planning.requests import ApplyRequest, Refusal
 from longshore.planning.room import TargetRoom
 from longshore.planning.words import Phase
 from longshore.spec.deployment import DeploymentSpec
-from longshore.spec.merging import merged
 from longshore.spec.rehearsal import TARGET, Apply, Behaviour, Given, RehearsalSpec
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
 """0s; any instant would do, for plans tell only how long things take."""
 ACTOR: Final = "rehearsal"
-NOT_DESIRED: Final = {"at", "do", "deployment", "labels"}
-"""Fields of an apply that are no part of the deployment's spec."""
 
 
 class UnplannableError(Exception):
@@ -120,9 +117,8 @@ def _state(name: str, spec: RehearsalSpec) -> DeploymentState:
 def _request(apply: Apply, spec: RehearsalSpec) -> ApplyRequest:
     given = spec.given.get(apply.deployment)
     before = given.model_dump(mode="json", by_alias=True) if given else {}
-    changes = apply.model_dump(mode="json", by_alias=True, exclude_unset=True, exclude=NOT_DESIRED)
     try:
-        desired = DeploymentSpec.model_validate(merged({"target": TARGET, **before}, changes))
+        desired = DeploymentSpec.model_validate(apply.on(before))
     except ValidationError as error:
         said = error.errors()[0]["msg"].removeprefix("Value error, ")
         raise UnplannableError(f"{apply.deployment}: {said}") from error

@@ -46,7 +46,7 @@ a percentage of the desired copies. A *name* has lower case letters, digits and 
 
 Not in this release, and refused in a line that says so:
 
-- the backends `sagemaker` and `kubernetes`, with their `image`;
+- the backend `kubernetes`;
 - checks measured from Prometheus, CloudWatch or an HTTP endpoint.
 """
 

@@ -1,3 +1,3 @@
 """Durable rollouts for fleets of GPU-served models."""
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"

@@ -63,7 +63,7 @@ async def _serve(settings: Settings) -> int:
     store = Store(database)
     client = await connect(settings)
     traffic = EnvoyTrafficPlane(store.traffic)
-    beside = TargetWorkers(client, store, traffic, partial(_backend, settings))
+    beside = TargetWorkers(client, store, traffic, partial(_backend, settings, store))
     tasks = [
         asyncio.create_task(workflow_worker(client, store, traffic, settings.build_id).run(), name="workflows"),
         asyncio.create_task(beside.run(), name="targets"),
@@ -114,5 +114,5 @@ async def connect(settings: Settings) -> Client:
             await asyncio.sleep(CONNECT_INTERVAL)
 
 
-def _backend(settings: Settings, name: str, spec: TargetSpec) -> Backend:
-    return backend_for(name, spec, settings)
+def _backend(settings: Settings, store: Store, name: str, spec: TargetSpec) -> Backend:
+    return backend_for(name, spec, settings, store.notes)

@@ -20,7 +20,7 @@ def build(settings: Settings, database_url: str) -> Dependencies:
     store = Store(Database.connect(database_url))
 
     def backend_of(name: str, spec: TargetSpec) -> Backend:
-        return backend_for(name, spec, settings)
+        return backend_for(name, spec, settings, store.notes)
 
     return Dependencies(
         settings=settings,

@@ -30,6 +30,8 @@ class CopiesLevel(Value):
     """Host → serving copies, where the caller chose; empty leaves it to the backend."""
     spec: ModelVersionSpec
     fence: Fence
+    take: bool = False
+    """Undo what somebody else changed of it. Else that is left alone, and told as a difference."""
 
 
 class HttpAnswer(Value):

@@ -44,6 +44,40 @@ class Copy(Value):
     """When its present time of serving began; another than before tells of a loss that nobody saw."""
 
 
+class Upstream(Value):
+    """Where a version's requests go when its copies have no addresses of their own, but one service before them all.
+
+    It is the same for as long as the version is there, and the gateway's cluster is made of it alone.
+    """
+
+    deployment: str
+    version: str
+    address: str
+    """`host:port`; the host may be a name."""
+    tls: bool = True
+    host: str
+    """The Host header, and the name in the service's certificate."""
+    path: str
+    """Before `/invocations` and `/invocations-response-stream`: `/endpoints/fleet`."""
+    headers: dict[str, str] = {}
+    """Added to each request, and signed: which component shall answer."""
+    signed_for: str | None = None
+    """`service/region` that requests are signed for (AWS Signature Version 4); None leaves them as they are."""
+    role: str | None = None
+    """ARN of the role to sign as; None: whoever the gateway's own credentials are."""
+
+
+class Difference(Value):
+    """Something on a target that somebody else changed or removed since we made it so."""
+
+    deployment: str
+    version: str
+    what: str
+    """The field in the platform's own words: `Specification.Container.Image`, `CopyCount`; `deleted`."""
+    wanted: str
+    found: str
+
+
 class ObservedHost(Value):
     """One host as observed."""
 
@@ -51,6 +85,8 @@ class ObservedHost(Value):
     accelerators: int
     accelerator_memory_gib: float = 0
     up: bool = True
+    obtainable: bool = False
+    """It is not there, but the target starts it when a copy needs its room. `up` as long as that was not refused."""
 
 
 class Observation(Value):
@@ -64,6 +100,10 @@ class Observation(Value):
     copies: tuple[Copy, ...]
     deployment: str | None = None
     """The deployment the reading is limited to; None when it is of the whole target."""
+    upstreams: tuple[Upstream, ...] = ()
+    """Of the versions whose copies have no addresses of their own."""
+    differences: tuple[Difference, ...] = ()
+    """What somebody else changed."""
     steady_until: datetime | None = None
     """Before then nothing of it changes but by our own doing. None, as on every real target: nobody knows."""
 

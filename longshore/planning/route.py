@@ -6,7 +6,7 @@ Here, and not in the traffic plane's room, because the store keeps routes and th
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from longshore.planning.observed import Copy
+from longshore.planning.observed import Copy, Upstream
 from longshore.spec.base import Value
 
 GATEWAY_FORGOTTEN_AFTER = timedelta(seconds=60)
@@ -37,6 +37,8 @@ class RouteSnapshot(Value):
     routes: tuple[Route, ...]
     copies: tuple[Copy, ...]
     """The copies of the routed deployments, in any state."""
+    upstreams: tuple[Upstream, ...] = ()
+    """Of the routed deployments' versions whose copies have no addresses of their own."""
     route_revisions: dict[str, int] = {}
     """Deployment → revision that brought its route."""
 

@@ -8,6 +8,7 @@ from pydantic import Field, WithJsonSchema, model_validator
 from longshore.spec.base import Spec
 from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies, parse_duration
 from longshore.spec.release import not_yet_fields
+from longshore.spec.scaling import Scaling
 
 TRAFFIC_METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy)$"
 GOLDEN_URI = r"^file://"
@@ -178,5 +179,8 @@ class DeploymentSpec(Spec):
     copies: int = Field(default=1, ge=0, le=10_000, description="Copies that shall serve; 0 scales to zero.")
     idempotent: bool = Field(
         default=False, description="true: requests may be sent twice, so one that a dying copy cut off is retried."
+    )
+    scaling: Scaling | None = Field(
+        default=None, description="Let the target's own autoscaler choose the copies. Left out: copies are as written."
     )
     rollout: RolloutPolicy = Field(default=RolloutPolicy(), description="How a new version is rolled out.")

@@ -1,15 +1,16 @@
 """A model version: one immutable, digest-pinned artifact and how it is served."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from longshore.spec.base import Spec
 from longshore.spec.quantities import Name
-from longshore.spec.release import nothing_yet
+from longshore.spec.sagemaker import SageMakerServing
 
 DIGEST = r"^sha256:[0-9a-f]{64}$"
 ABSOLUTE_PATH = r"^/"
+IMAGE = r"^\S+$"
 
 Digest = Annotated[str, Field(pattern=DIGEST)]
 
@@ -17,7 +18,9 @@ Digest = Annotated[str, Field(pattern=DIGEST)]
 class Artifact(Spec):
     """What is served: a file or folder, and the digest that pins it."""
 
-    uri: str = Field(min_length=1, description="Where the artifact lies; `file://` on the local backend.")
+    uri: str = Field(
+        min_length=1, description="Where the artifact lies: `file://` on the local backend, `s3://` on SageMaker."
+    )
     digest: Digest = Field(description="sha256 of the file; of a folder, of its sorted `digest  path` lines.")
 
 
@@ -38,12 +41,12 @@ class Server(Spec):
     """
 
     command: tuple[str, ...] = Field(
-        min_length=1,
-        description="Program and arguments, without a shell. `$(PORT)`, `$(MODEL_PATH)`, `$(MODEL_NAME)` and "
-        "`$(MODEL_VERSION)` are replaced.",
+        default=(),
+        description="Local backend: program and arguments, without a shell. `$(PORT)`, `$(MODEL_PATH)`, "
+        "`$(MODEL_NAME)` and `$(MODEL_VERSION)` are replaced.",
     )
-    image: Annotated[None, nothing_yet(None, instead="command")] = Field(
-        default=None, description="A container image, for targets that this release does not have: always null."
+    image: Annotated[str, Field(pattern=IMAGE, max_length=255)] | None = Field(
+        default=None, description="SageMaker: the container image, best pinned by its digest: `…@sha256:…`."
     )
     port: Literal["auto"] | Annotated[int, Field(ge=1, le=65535)] = Field(
         default="auto", description="Port it listens on; auto: a free one for each copy, `$(PORT)`."
@@ -57,6 +60,12 @@ class Server(Spec):
         default=None, description="Name of a secret whose keys become environment variables of the copy."
     )
     smoke: Request | None = Field(default=None, description="Asked of every first copy before it gets traffic.")
+
+    @model_validator(mode="after")
+    def _can_be_started(self) -> Self:
+        if not self.command and self.image is None:
+            raise ValueError("a server needs a command (local backend) or an image (SageMaker): give one, or both")
+        return self
 
 
 class Resources(Spec):
@@ -78,3 +87,4 @@ class ModelVersionSpec(Spec):
     resources: Resources = Field(default=Resources(), description="What one copy needs.")
     evaluation: dict[str, float] = Field(default={}, description="Figures of the offline evaluation, for people.")
     side_by_side: bool = Field(default=True, description="false: may not serve beside another version.")
+    sagemaker: SageMakerServing | None = Field(default=None, description="What only SageMaker needs to know.")

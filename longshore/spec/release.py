@@ -26,14 +26,3 @@ def not_yet_fields(*fields: str, instead: str) -> BeforeValidator:
         return value
 
     return BeforeValidator(check)
-
-
-def nothing_yet(empty: tuple[()] | None, *, instead: str) -> BeforeValidator:
-    """Accept only that the field is empty: this release does nothing with it."""
-
-    def check(value: Any) -> Any:
-        if value is None or value in ([], ()):
-            return empty
-        raise ValueError(f"this field is not in this release of Longshore: use {instead}")
-
-    return BeforeValidator(check)

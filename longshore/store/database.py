@@ -26,6 +26,8 @@ POOL_SIZE: Final = 20
 """Opened as they are needed, and kept: a fleet that rolls at once would otherwise open them anew again and again."""
 STATEMENT_TIMEOUT_MS: Final = 15_000
 """No statement of ours takes a second; one that takes this long waits for a lock that will not come."""
+SESSIONS: Final = POOL_SIZE // 2
+"""Most sessions at once: who holds one needs another connection to get on."""
 IDLE_IN_TRANSACTION_MS: Final = 30_000
 """A process that died inside a transaction must not hold its locks for ever."""
 
@@ -48,6 +50,7 @@ class Database:
         self._notices = Notices(native_url(url) if self.is_postgres else None)
         # SQLite is one connection: transactions take turns.
         self._turn = None if self.is_postgres else asyncio.Lock()
+        self._sessions = asyncio.Semaphore(SESSIONS)
 
     @classmethod
     def connect(cls, url: str) -> Self:
@@ -124,6 +127,19 @@ class Database:
             if error.connection_invalidated:
                 raise StoreUnavailableError(_sentence(error)) from error
             raise
+
+    @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection]:
+        """A PostgreSQL connection without a transaction: for locks of a session, which end with it.
+
+        Raises:
+            StoreUnavailableError: the database cannot be reached, or did not answer in time.
+        """
+        try:
+            async with self._sessions, self._engine.connect() as connection:
+                yield await connection.execution_options(isolation_level="AUTOCOMMIT")
+        except (OperationalError, InterfaceError, PoolTimeoutError) as error:
+            raise StoreUnavailableError(_sentence(error)) from error
 
     async def notify(self, connection: AsyncConnection, channel: str) -> None:
         """Wake the watchers of a channel, in every process, once this connection's transaction commits."""

@@ -6,13 +6,13 @@ from typing import Any
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
+from longshore.planning.observed import Copy, CopyState, Difference, Observation, ObservedHost, Upstream
 from longshore.store.database import Database
 from longshore.store.errors import NotFoundError
 from longshore.store.notices import TRAFFIC
 from longshore.store.startups import keep_startups
 from longshore.store.statements import advance, as_row, upsert
-from longshore.store.tables import WHOLE_TARGET, copies, target_observations, targets, traffic_clock
+from longshore.store.tables import WHOLE_TARGET, copies, target_observations, targets, traffic_clock, upstreams
 
 
 class Fleet:
@@ -43,7 +43,8 @@ class Fleet:
             if observation.sequence <= max(whole, newest.get(scope, -1)):
                 return False
             covered_by_newer = {one for one, sequence in newest.items() if sequence >= observation.sequence}
-            rerouted = await _save_copies(connection, observation, covered_by_newer)
+            rerouted = await _save_upstreams(connection, observation)
+            rerouted |= await _save_copies(connection, observation, covered_by_newer)
             await _save_reading(connection, observation, scope)
             if rerouted:
                 await advance(connection, traffic_clock, "revision")
@@ -90,6 +91,7 @@ async def read_observation(connection: AsyncConnection, target: str) -> Observat
         sequence=said_by.sequence,
         at=said_by.at,
         hosts=tuple(ObservedHost.model_validate(host) for host in newest.hosts),
+        differences=tuple(Difference.model_validate(one) for one in said_by.differences),
         copies=tuple(copy_of(row) for row in (await connection.execute(held)).mappings()),
     )
 
@@ -130,6 +132,22 @@ async def _save_copies(connection: AsyncConnection, observation: Observation, co
             await upsert(connection, copies, as_row(seen[name], copies, target=observation.target))
     await keep_startups(connection, observation.target, stored, seen)
     return _endpoints(stored.values()) != _endpoints(seen.values())
+
+
+async def _save_upstreams(connection: AsyncConnection, observation: Observation) -> bool:
+    """Keep where versions without addresses are asked; says whether gateways must hear of it.
+
+    None is ever removed by a reading: a route may name a version that is on its way in or out.
+    """
+    if not observation.upstreams:
+        return False
+    query = select(upstreams.c.upstream).where(upstreams.c.target == observation.target)
+    known = [Upstream.model_validate(row.upstream) for row in (await connection.execute(query)).all()]
+    news = [one for one in observation.upstreams if one not in known]
+    for one in news:
+        key = {"target": observation.target, "deployment": one.deployment, "version": one.version}
+        await upsert(connection, upstreams, {**key, "upstream": one.model_dump(mode="json")})
+    return bool(news)
 
 
 async def _save_reading(connection: AsyncConnection, observation: Observation, scope: str) -> None:

@@ -10,6 +10,7 @@ from longshore.store.freezes import Freezes
 from longshore.store.keys import Keys
 from longshore.store.ledger import Ledger
 from longshore.store.models import Models
+from longshore.store.notes import Notes
 from longshore.store.records import Record
 from longshore.store.reservations import Reservations
 from longshore.store.startups import Startups
@@ -28,6 +29,7 @@ class Store:
     | `fleet` `startups` | what was observed |
     | `reservations` | room that operations hold or wait for |
     | `traffic` | routes, gateways, samples |
+    | `notes(target)` | what an adapter noted of somebody else's platform |
     | `keys` `answers` | API keys, and what requests were answered under their idempotency keys |
     """
 
@@ -45,6 +47,10 @@ class Store:
         self.traffic = Traffic(database)
         self.keys = Keys(database)
         self.answers = Answers(database)
+
+    def notes(self, target: str) -> Notes:
+        """What the adapter of a target notes of resources that it does not run itself."""
+        return Notes(self.database, target)
 
     async def record(self, record: Record) -> bool:
         """Write what one step says, in one transaction; the same step again writes nothing and answers false."""

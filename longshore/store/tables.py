@@ -227,6 +227,7 @@ target_observations = Table(
     _required("sequence", Number),
     _required("at", Instant),
     _required("hosts", Document),
+    _required("differences", Document, server_default="[]"),
 )
 """The newest reading of each target as a whole, and newer ones of single deployments."""
 
@@ -271,6 +272,52 @@ reservations = Table(
     _required("held", Document),
 )
 """Room that operations hold or wait for. `held`: host → accelerators the deployment holds there at least."""
+
+upstreams = Table(
+    "upstreams",
+    metadata,
+    Column("target", String, ForeignKey("targets.name", ondelete="CASCADE"), primary_key=True),
+    Column("deployment", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    _required("upstream", Document),
+)
+"""Where versions are asked whose copies have no addresses of their own. Kept while the target is: routes name them."""
+
+# -- what adapters note of other people's platforms ------------------------------------------------------------------
+
+notes = Table(
+    "notes",
+    metadata,
+    Column("target", String, ForeignKey("targets.name", ondelete="CASCADE"), primary_key=True),
+    Column("deployment", String, primary_key=True),
+    Column("version", String, primary_key=True),
+    _required("page", Document),
+)
+
+note_fences = Table(
+    "note_fences",
+    metadata,
+    Column("target", String, ForeignKey("targets.name", ondelete="CASCADE"), primary_key=True),
+    Column("deployment", String, primary_key=True),
+    _required("operation", Integer),
+    _required("step", Number),
+)
+
+reading_clocks = Table(
+    "reading_clocks",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _required("sequence", Number),
+)
+"""One row: the sequence of the newest reading that began, of any target."""
+
+installation = Table(
+    "installation",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    _required("name", String),
+)
+"""One row: what tells this Longshore's resources from another's."""
 
 # -- the traffic plane ---------------------------------------------------------------------------------------------
 

@@ -5,18 +5,18 @@ from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import Select, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from longshore.planning.fence import Fence
-from longshore.planning.observed import Sample
+from longshore.planning.observed import Sample, Upstream
 from longshore.planning.route import Gateway, RefusedRoute, Route, RouteSnapshot, acked_revision, required
 from longshore.store import fences
 from longshore.store.database import Database
 from longshore.store.fleet import copy_of
 from longshore.store.notices import ACKS, TRAFFIC, Watch
 from longshore.store.statements import advance, as_row, insert_once, upsert
-from longshore.store.tables import copies, gateways, routes, traffic_clock, traffic_samples
+from longshore.store.tables import copies, gateways, routes, traffic_clock, traffic_samples, upstreams
 
 
 class Traffic:
@@ -67,6 +67,7 @@ class Traffic:
     async def snapshot(self) -> RouteSnapshot:
         """All that gateways are told, as of one traffic revision: nothing newer, nothing missing."""
         theirs = select(copies).join(routes, routes.c.deployment == copies.c.deployment)
+        asked = select(upstreams.c.upstream).join(routes, routes.c.deployment == upstreams.c.deployment)
         async with self._database.transaction(snapshot=True) as connection:
             revision = await _revision(connection)
             published = (await connection.execute(select(routes).order_by(routes.c.deployment))).mappings().all()
@@ -75,6 +76,7 @@ class Traffic:
                 revision=revision,
                 routes=tuple(Route.model_validate(dict(row)) for row in published),
                 copies=tuple(copy_of(row) for row in observed.mappings()),
+                upstreams=await _upstreams(connection, asked),
                 route_revisions={row["deployment"]: row["revision"] for row in published},
             )
 
@@ -158,6 +160,11 @@ class Traffic:
 
 async def _revision(connection: AsyncConnection) -> int:
     return int((await connection.execute(select(traffic_clock.c.revision))).scalar() or 0)
+
+
+async def _upstreams(connection: AsyncConnection, query: Select[Any]) -> tuple[Upstream, ...]:
+    ordered = query.order_by(upstreams.c.deployment, upstreams.c.version)
+    return tuple(Upstream.model_validate(row.upstream) for row in (await connection.execute(ordered)).all())
 
 
 async def _gateways(connection: AsyncConnection) -> list[Gateway]:

@@ -71,7 +71,7 @@ MODEL_VERSIONS = document(
                 protocol=st.sampled_from(["open-inference-v2", "openai", "http"]),
                 env=st.dictionaries(TEXTS, TEXTS, max_size=3),
                 secretRef=st.none() | NAMES,
-                image=st.none(),
+                image=st.none() | st.from_regex(r"[a-z0-9./:@-]{1,60}", fullmatch=True),
                 smoke=st.none()
                 | fields({"path": TEXTS.map(lambda text: f"/{text}")}, method=st.just("POST"), body=JSON, expect=JSON),
             ),

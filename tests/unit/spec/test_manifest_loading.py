@@ -61,7 +61,7 @@ ONE_LINE = {
     ),
     "an unknown field near none names all": (
         TARGET + "  zone: b\n",
-        "5: spec.zone: unknown field `zone`: there are backend, hosts",
+        "5: spec.zone: unknown field `zone`: there are backend, hosts, sagemaker",
     ),
     "an unknown field deep in a list has its own line": (
         DEPLOYMENT + "  rollout:\n    checks:\n      - {name: a, metric: error-rate, max: 1}\n"
@@ -126,7 +126,7 @@ ONE_LINE = {
     ),
     "a wrong choice hears the choices": (
         TARGET.replace("local", "locl"),
-        "4: spec.backend: 'locl' is not one of them: write 'local' or 'simulated'",
+        "4: spec.backend: 'locl' is not one of them: write 'local', 'sagemaker' or 'simulated'",
     ),
     "a wrong duration sees how one is written": (
         DEPLOYMENT + "  rollout: {bake: 30 seconds}\n",
@@ -190,17 +190,9 @@ NOT_IN_THIS_RELEASE = {
             "(leave it out) or golden"
         ),
     ),
-    "SageMaker": (
-        TARGET.replace("local", "sagemaker"),
-        "4: spec.backend: sagemaker is not in this release of Longshore: use local",
-    ),
     "Kubernetes": (
         TARGET.replace("local", "kubernetes"),
-        "4: spec.backend: kubernetes is not in this release of Longshore: use local",
-    ),
-    "container images": (
-        MODEL_VERSION + "    image: nginx\n",
-        "7: spec.server.image: this field is not in this release of Longshore: use command",
+        "4: spec.backend: kubernetes is not in this release of Longshore: use local or sagemaker",
     ),
     "rehearsals": (
         "kind: Rehearsal\nmetadata: {name: a}\n",

@@ -81,10 +81,10 @@ def label_of(answer: Any) -> int | None:
         return None
 
 
-def write_golden(file: Path, model: str, digits: Digits) -> None:
+def write_golden(file: Path, path: str, digits: Digits) -> None:
     """Write the golden requests as the accuracy check reads them."""
     lines = (
-        {"path": infer_path(model), "body": question.body, "expect": {"outputs": [{"data": [question.label]}]}}
+        {"path": path, "body": question.body, "expect": {"outputs": [{"data": [question.label]}]}}
         for question in questions(digits)
     )
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines))

@@ -7,8 +7,8 @@ from typing import Any
 
 from longshore.client import ApiError, Client, UnreachableError
 from longshore.client.stream import EventStream
-from longshore.demo.manifests import DEPLOYMENT, MODEL, TARGET
 from longshore.demo.narrator import Events, Narrator
+from longshore.demo.places import Place
 from longshore.spec.loading import load
 
 OPERATION_WITHIN = 240.0
@@ -16,7 +16,6 @@ OPERATION_WITHIN = 240.0
 SEEN_WITHIN = 30.0
 """Seconds until something that was done shows."""
 LOOK_EVERY = 0.5
-PATH = f"/v1/deployments/{DEPLOYMENT}"
 
 
 class DemoError(Exception):
@@ -26,14 +25,17 @@ class DemoError(Exception):
 class Driver:
     """What the demo does to its deployment, told as it happens."""
 
-    def __init__(self, client: Client, narrator: Narrator) -> None:
+    def __init__(self, client: Client, place: Place, narrator: Narrator) -> None:
         self._client = client
+        self._place = place
+        self._name = place.deployment
+        self._path = f"/v1/deployments/{self._name}"
         self._narrator = narrator
 
     def registered(self) -> dict[str, Any]:
         """Version → its spec, of the versions that are registered already."""
         try:
-            items = list(self._client.items(f"/v1/models/{MODEL}/versions"))
+            items = list(self._client.items(f"/v1/models/{self._place.model}/versions"))
         except ApiError as error:
             if error.status == 404:
                 return {}
@@ -59,12 +61,12 @@ class Driver:
         Raises:
             DemoError: nothing began, or it stands still.
         """
-        stream = EventStream(self._client, DEPLOYMENT)
+        stream = EventStream(self._client, self._name)
         stream.begin()
         try:
             (item,) = self.apply(manifest)
             if item["operation"] is None:
-                raise DemoError(f"{DEPLOYMENT} {item['message']}")
+                raise DemoError(f"{self._name} {item['message']}")
             return self._follow(stream, item["operation"])
         finally:
             stream.close()
@@ -76,7 +78,7 @@ class Driver:
             DemoError: the name is taken by something that no demo made.
         """
         try:
-            there = self._client.get(f"{PATH}/detail")
+            there = self._client.get(f"{self._path}/detail")
         except ApiError as error:
             if error.status == 404:
                 return
@@ -84,23 +86,23 @@ class Driver:
         if there["retired"]:
             return
         target = there["deployment"]["target"]
-        if target != TARGET:
+        if target != self._place.target:
             raise DemoError(
-                f"a deployment {DEPLOYMENT} on target {target} is there that is not the demo's: run the demo in "
+                f"a deployment {self._name} on target {target} is there that is not the demo's: run the demo in "
                 "another LONGSHORE_HOME, or longshore delete it"
             )
         self._narrator.chapter("Clearing the table")
         self._narrator.tell("an earlier demo is still there: retiring its deployment first", "→")
-        stream = EventStream(self._client, DEPLOYMENT)
+        stream = EventStream(self._client, self._name)
         stream.begin()
         try:
-            self._follow(stream, self._client.delete(PATH)["operation"])
+            self._follow(stream, self._client.delete(self._path)["operation"])
         finally:
             stream.close()
 
     def deployment(self) -> dict[str, Any] | None:
         """The deployment as people see it; None while the API cannot say."""
-        return self._asked(PATH)
+        return self._asked(self._path)
 
     def wait(self, holds: Callable[[], bool], what: str) -> None:
         """Wait until something is so.
@@ -111,7 +113,7 @@ class Driver:
         deadline = time.monotonic() + SEEN_WITHIN
         while not holds():
             if time.monotonic() > deadline:
-                raise DemoError(f"not seen within {SEEN_WITHIN:g} s: {what}; see longshore get deployment {DEPLOYMENT}")
+                raise DemoError(f"not seen within {SEEN_WITHIN:g} s: {what}; see longshore get deployment {self._name}")
             time.sleep(LOOK_EVERY)
 
     def _follow(self, stream: EventStream, operation_id: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -132,19 +134,19 @@ class Driver:
             operation = self._operation(operation_id)
             if operation and operation["endedAt"]:
                 # The stream may lag behind the look.
-                for event in self._client.get("/v1/events", deployment=DEPLOYMENT, after=stream.position)["items"]:
+                for event in self._client.get("/v1/events", deployment=self._name, after=stream.position)["items"]:
                     take(event)
                 told.pause()
                 return operation, events
             if operation and operation["phase"] == "Paused":
                 raise DemoError(f"{operation_id} is paused: {operation['message']}")
             if time.monotonic() > deadline:
-                where = f"see longshore rollout status {DEPLOYMENT}"
+                where = f"see longshore rollout status {self._name}"
                 raise DemoError(f"{operation_id} did not end within {OPERATION_WITHIN:g} s: {where}")
 
     def _operation(self, operation_id: str) -> dict[str, Any] | None:
         """The operation, if the API can show it now."""
-        latest = self._asked(f"{PATH}/rollout")
+        latest = self._asked(f"{self._path}/rollout")
         return latest if latest and latest["id"] == operation_id else None
 
     def _asked(self, path: str) -> dict[str, Any] | None:

@@ -5,12 +5,7 @@ from pathlib import Path
 from string import Template
 
 from longshore.demo.classifiers import Classifier
-
-TARGET = "demo"
-MODEL = "digits"
-DEPLOYMENT = "digits"
-COPIES = 4
-ACCELERATORS = 6
+from longshore.demo.places import COPIES, Place
 
 
 class _Blank(Template):
@@ -19,40 +14,42 @@ class _Blank(Template):
     delimiter = "@"
 
 
-def write_target(folder: Path) -> Path:
+def write_target(place: Place, folder: Path) -> Path:
     """Write the target's manifest."""
-    return _write(folder / "target.yaml", "target.yaml", target=TARGET, accelerators=ACCELERATORS)
+    return _write(place, folder / "target.yaml", "target.yaml", target=place.target)
 
 
-def write_version(folder: Path, classifier: Classifier) -> Path:
+def write_version(place: Place, folder: Path, classifier: Classifier) -> Path:
     """Write a model version's manifest."""
     return _write(
+        place,
         folder / f"version-{classifier.version}.yaml",
         "version.yaml",
         what=classifier.what,
-        model=MODEL,
+        model=place.model,
         version=classifier.version,
-        artifact=classifier.artifact.as_uri(),
+        artifact=place.uri_of(classifier.artifact),
         digest=classifier.digest,
         accuracy=classifier.accuracy,
     )
 
 
-def write_deployment(folder: Path, version: str, golden: Path) -> Path:
+def write_deployment(place: Place, folder: Path, version: str, golden: Path) -> Path:
     """Write the deployment's manifest, wanting a version."""
     return _write(
+        place,
         folder / f"deployment-{version}.yaml",
         "deployment.yaml",
-        deployment=DEPLOYMENT,
-        target=TARGET,
-        model=MODEL,
+        deployment=place.deployment,
+        target=place.target,
+        model=place.model,
         version=version,
         copies=COPIES,
         golden=golden.as_uri(),
     )
 
 
-def _write(file: Path, template: str, **blanks: object) -> Path:
-    text = files("longshore.demo").joinpath("templates", template).read_text()
+def _write(place: Place, file: Path, template: str, **blanks: object) -> Path:
+    text = files("longshore.demo").joinpath("templates", place.name, template).read_text()
     file.write_text(_Blank(text).substitute(blanks))
     return file

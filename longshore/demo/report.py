@@ -54,6 +54,7 @@ class Rollout:
 class Report:
     """Filled in as the demo goes on."""
 
+    deployment: str
     urls: dict[str, str]
     classifiers: list[Classifier] = field(default_factory=list)
     onboarded: bool = False

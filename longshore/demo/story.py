@@ -8,10 +8,10 @@ from longshore.client import ApiError, Client
 from longshore.demo import manifests
 from longshore.demo.answers import Answer, by_version, recovery, tally
 from longshore.demo.classifiers import RECIPES, Classifier, Recipe, artifact_of, train
-from longshore.demo.digits import Split, infer_path, questions, split, write_golden, write_request
+from longshore.demo.digits import Split, questions, split, write_golden, write_request
 from longshore.demo.driver import DemoError, Driver
-from longshore.demo.manifests import ACCELERATORS, COPIES, DEPLOYMENT, MODEL
 from longshore.demo.narrator import Narrator
+from longshore.demo.places import COPIES, Place, upload
 from longshore.demo.report import Report, Rollout
 from longshore.demo.traffic import REQUESTS_PER_SECOND, Traffic
 from longshore.settings import Settings
@@ -25,7 +25,7 @@ SLOW_FACTOR = 2.0
 _ANOTHER_HOME = "run the demo in another LONGSHORE_HOME, or begin anew with longshore down --purge"
 
 
-def run(settings: Settings, narrator: Narrator) -> Report:
+def run(settings: Settings, place: Place, narrator: Narrator) -> Report:
     """Tell the whole story and report what was observed. The stack stays up.
 
     Raises:
@@ -34,9 +34,9 @@ def run(settings: Settings, narrator: Narrator) -> Report:
         OSError: the home cannot be written.
     """
     narrator.chapter("Bringing the stack up")
-    stack = up(settings, say=narrator.tell)
-    narrator.tell(f"Postgres, Temporal, Envoy, API, worker and agent are up{'' if stack.started else ' already'}", "✓")
-    story = _Story(settings, stack, narrator)
+    stack = up(settings, say=narrator.tell, emulate=place.emulated)
+    narrator.tell(f"{', '.join(stack.parts)} are up{'' if stack.started else ' already'}", "✓")
+    story = _Story(settings, stack, place, narrator)
     try:
         story.tell()
     except DemoError as error:
@@ -48,13 +48,15 @@ def run(settings: Settings, narrator: Narrator) -> Report:
 class _Story:
     """The chapters, and what was seen in them."""
 
-    def __init__(self, settings: Settings, stack: Stack, narrator: Narrator) -> None:
+    def __init__(self, settings: Settings, stack: Stack, place: Place, narrator: Narrator) -> None:
         key = settings.admin_key_file.read_text().strip()  # of this stack, whatever LONGSHORE_API_KEY is for
-        self._driver = Driver(Client(stack.api_url, key), narrator)
+        self._driver = Driver(Client(stack.api_url, key), place, narrator)
+        self._place = place
+        self._aws = stack.aws
         self._narrator = narrator
-        self._folder = settings.home / "demo"
+        self._folder = place.folder(settings.home)
         self._golden = self._folder / "golden.jsonl"
-        self._url = f"{stack.gateway_url}/v1/models/{DEPLOYMENT}{infer_path(MODEL)}"
+        self._url = f"{stack.gateway_url}/v1/models/{place.deployment}{place.infer}"
         urls = {
             "web": stack.web_url,
             "api": stack.api_url,
@@ -62,11 +64,11 @@ class _Story:
             "gateway": stack.gateway_url,
             "infer": self._url,
         }
-        self.report = Report(urls={name: url for name, url in urls.items() if url})
+        self.report = Report(deployment=place.deployment, urls={name: url for name, url in urls.items() if url})
 
     def tell(self) -> None:
         """All chapters."""
-        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._driver.clear()
         pictures = split()
         self._register(pictures)
@@ -83,16 +85,18 @@ class _Story:
 
     def _register(self, pictures: Split) -> None:
         self._narrator.chapter("Three digit classifiers")
-        write_golden(self._golden, MODEL, pictures.golden)
+        write_golden(self._golden, self._place.infer, pictures.golden)
         write_request(self._folder / "request.json", pictures.golden)
         registered = self._driver.registered()
-        files = [manifests.write_target(self._folder)]
+        files = [manifests.write_target(self._place, self._folder)]
         for recipe in RECIPES:
-            classifier = _kept(self._folder, recipe, registered.get(recipe.version))
+            classifier = _kept(self._place, self._folder, recipe, registered.get(recipe.version))
             how = "as registered by an earlier demo"
             if classifier is None:
                 classifier, how = train(recipe, pictures, self._folder), "trained"
-                files.append(manifests.write_version(self._folder, classifier))
+                files.append(manifests.write_version(self._place, self._folder, classifier))
+            if self._place.bucket:
+                upload(self._place.bucket, classifier.artifact, self._aws)
             share = f"{classifier.accuracy:.1%} right by its own evaluation"
             self._narrator.tell(f"version {classifier.version}, a {classifier.what}: {how}, {share}")
             self.report.classifiers.append(classifier)
@@ -105,7 +109,7 @@ class _Story:
         self._narrator.tell(f"target and versions are registered; their manifests are in {self._folder}", "✓")
 
     def _onboard(self) -> None:
-        self._narrator.chapter(f"Version 1 goes live: {COPIES} copies on {ACCELERATORS} declared accelerators")
+        self._narrator.chapter(f"Version 1 goes live: {COPIES} copies on {self._place.room}")
         operation, _ = self._roll("1")
         if operation["phase"] != "Succeeded":
             raise DemoError(f"version 1 did not go live: {operation['message']}")
@@ -157,7 +161,7 @@ class _Story:
         return seen.p99
 
     def _roll(self, version: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        manifest = manifests.write_deployment(self._folder, version, self._golden)
+        manifest = manifests.write_deployment(self._place, self._folder, version, self._golden)
         self._narrator.tell(f"longshore apply -f {manifest}", "→")
         return self._driver.roll(manifest)
 
@@ -194,12 +198,12 @@ def caught_by(operation: dict[str, Any], events: list[dict[str, Any]]) -> str | 
     return said.get(operation["message"])
 
 
-def _kept(folder: Path, recipe: Recipe, registered: dict[str, Any] | None) -> Classifier | None:
+def _kept(place: Place, folder: Path, recipe: Recipe, registered: dict[str, Any] | None) -> Classifier | None:
     """The classifier of an earlier demo, if it is registered and its artifact is still there."""
     artifact = artifact_of(folder, recipe)
     if registered is None or not artifact.is_file():
         return None
     digest = digest_of(artifact)
-    if registered["artifact"] != {"uri": artifact.as_uri(), "digest": digest}:
+    if registered["artifact"] != {"uri": place.uri_of(artifact), "digest": digest}:
         return None
     return Classifier(recipe.version, recipe.what, artifact, digest, registered["evaluation"]["accuracy"])

@@ -9,21 +9,21 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from longshore.demo.manifests import DEPLOYMENT
 from longshore.demo.report import Report
 
 WIDTH = 100
 """Columns where there is no terminal to ask."""
 _COLOURS = {"Succeeded": "green", "RolledBack": "yellow"}
 _LOOK_ON = (
-    (f"get deployment {DEPLOYMENT}", "what serves now, and how well"),
-    (f"rollout history {DEPLOYMENT}", "every operation, and how it ended"),
-    (f"events {DEPLOYMENT}", "what happened, with the numbers of every check"),
-    (f"ledger {DEPLOYMENT}", "which version had which share of the traffic, and when"),
+    ("get deployment @", "what serves now, and how well"),
+    ("rollout history @", "every operation, and how it ended"),
+    ("events @", "what happened, with the numbers of every check"),
+    ("ledger @", "which version had which share of the traffic, and when"),
     ("open temporal", "the workflows behind it"),
-    (f"scale {DEPLOYMENT} --copies 5", "one copy more, and no request lost"),
+    ("scale @ --copies 5", "one copy more, and no request lost"),
     ("down --purge", "stop the stack and remove all of this"),
 )
+"""What to try next; `@` stands for the deployment."""
 
 
 def print_summary(report: Report) -> None:
@@ -39,8 +39,9 @@ def print_summary(report: Report) -> None:
         console.print(Text.assemble((f"  {name:<9}", "bold"), url), soft_wrap=True)
     console.print()
     program = _program()
-    width = max(len(command) for command, _ in _LOOK_ON) + 2
-    for command, what in _LOOK_ON:
+    look_on = [(command.replace("@", report.deployment), what) for command, what in _LOOK_ON]
+    width = max(len(command) for command, _ in look_on) + 2
+    for command, what in look_on:
         console.print(Text.assemble(f"  {program} {command:<{width}}", (what, "dim")), soft_wrap=True)
 
 

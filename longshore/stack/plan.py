@@ -38,10 +38,14 @@ class Plan:
     embedded_temporal: bool
     temporal_namespace: str
     temporal_ui_url: str | None
+    emulated: bool = False
+    """Whether an emulator stands in for AWS."""
 
     @classmethod
     def of(cls, places: Places, ports: Ports, environment: Mapping[str, str]) -> "Plan":
         """The plan of a home. `LONGSHORE_DATABASE_URL` and `TEMPORAL_ADDRESS` stand in for the embedded ones.
+
+        `LONGSHORE_EMULATE=sagemaker` has the emulator stand in for AWS.
 
         Raises:
             StackError: the embedded Postgres has no place for its socket, or no account.
@@ -59,6 +63,7 @@ class Plan:
             embedded_temporal=not temporal_address,
             temporal_namespace=environment.get("TEMPORAL_NAMESPACE") or "default",
             temporal_ui_url=ui_url if temporal_address else f"http://{LOOPBACK}:{ports.temporal_ui}",
+            emulated=environment.get("LONGSHORE_EMULATE") == "sagemaker",
         )
 
     @property
@@ -101,6 +106,22 @@ class Plan:
             "envoyAdminUrl": self.envoy_admin_url,
             "agentSocket": str(self.places.agent_socket()),
             "portBase": self.ports.base,
+            "emulate": "sagemaker" if self.emulated else None,
+        }
+
+    def aws(self) -> dict[str, str]:
+        """The environment in which AWS is the emulator; empty where it is AWS itself."""
+        if not self.emulated:
+            return {}
+        from longshore.emulator.data.credentials import ACCESS_KEY_ID, SECRET_ACCESS_KEY
+
+        return {
+            "AWS_ENDPOINT_URL": f"http://{LOOPBACK}:{self.ports.emulator}",
+            "AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME": f"http://{LOOPBACK}:{self.ports.emulator_runtime}",
+            "AWS_ACCESS_KEY_ID": ACCESS_KEY_ID,
+            "AWS_SECRET_ACCESS_KEY": SECRET_ACCESS_KEY,
+            "AWS_DEFAULT_REGION": "us-east-1",
+            "AWS_REGION": "us-east-1",
         }
 
     def environment(self) -> dict[str, str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from longshore.stack.errors import StackError
 
 DEFAULT_BASE = 8470
-COUNT = 6
+COUNT = 8
 LOOPBACK = "127.0.0.1"
 
 _AUTO_RANGE = range(20_000, 30_000 - COUNT, 10)
@@ -23,7 +23,7 @@ _AUTO_TRIES = 200
 
 @dataclass(frozen=True)
 class Ports:
-    """Six ports in a row."""
+    """Eight ports in a row; the last two are the emulator's, where there is one."""
 
     base: int
 
@@ -57,6 +57,16 @@ class Ports:
         """Temporal's web interface."""
         return self.base + 5
 
+    @property
+    def emulator(self) -> int:
+        """The SageMaker emulator: every AWS API that we use."""
+        return self.base + 6
+
+    @property
+    def emulator_runtime(self) -> int:
+        """The emulator's runtime: where models are invoked."""
+        return self.base + 7
+
 
 def free(port: int) -> bool:
     """Whether a port of the loopback interface can be bound now."""
@@ -76,7 +86,7 @@ def choose(home: Path, wanted: str | None, *, is_free: Callable[[int], bool] = f
     Args:
         home: Where an earlier choice is kept (`ports.json`).
         wanted: `LONGSHORE_PORT_BASE`: a number, `auto`, or nothing. A number always holds. `auto` and nothing
-            keep what the home has; without that `auto` picks six free ones in a row, and nothing is 8470.
+            keep what the home has; without that `auto` picks eight free ones in a row, and nothing is 8470.
         is_free: Whether a port can be bound.
 
     Raises:
@@ -96,7 +106,7 @@ def keep(home: Path, ports: Ports) -> None:
 
 
 def free_base(is_free: Callable[[int], bool] = free) -> int:
-    """A port that is free with the five after it, drawn at random: two that look at once seldom meet.
+    """A port that is free with the seven after it, drawn at random: two that look at once seldom meet.
 
     Raises:
         StackError: none was found.
@@ -104,7 +114,9 @@ def free_base(is_free: Callable[[int], bool] = free) -> int:
     for base in random.sample(_AUTO_RANGE, _AUTO_TRIES):
         if all(is_free(base + offset) for offset in range(COUNT)):
             return base
-    raise StackError("no six free ports in a row were found", "set LONGSHORE_PORT_BASE to the first of six free ones")
+    raise StackError(
+        "no eight free ports in a row were found", "set LONGSHORE_PORT_BASE to the first of eight free ones"
+    )
 
 
 def holder(port: int) -> str | None:

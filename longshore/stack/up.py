@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
@@ -37,6 +37,8 @@ class Stack:
     """False: it was up already."""
     seconds: float
     parts: tuple[str, ...]
+    aws: dict[str, str]
+    """The environment in which AWS is the emulator; empty where it is AWS itself."""
 
 
 def up(
@@ -44,6 +46,7 @@ def up(
     *,
     wait: float = READY_WITHIN,
     only: tuple[str, ...] = (),
+    emulate: bool = False,
     say: Callable[[str], None] = lambda _: None,
 ) -> Stack:
     """Bring the stack up and wait until every part is ready. Once it is up, doing it again changes nothing.
@@ -53,6 +56,7 @@ def up(
             are read from the environment.
         wait: Seconds to wait for it; the stack goes on by itself after that.
         only: Parts to keep; empty is all of them.
+        emulate: Have the SageMaker emulator in it, which stands in for AWS; `LONGSHORE_EMULATE=sagemaker` does too.
         say: Told one line for each step.
 
     Raises:
@@ -60,16 +64,17 @@ def up(
     """
     began = time.monotonic()
     places = Places.prepare(settings.home)
+    environment = {**os.environ, **({"LONGSHORE_EMULATE": "sagemaker"} if emulate else {})}
     running = _running(places)
-    if running is not None and running.version != Plan.of(places, ports.Ports(0), os.environ).version:
+    if running is not None and running.version != Plan.of(places, ports.Ports(0), environment).version:
         say(f"replacing the stack of version {running.version}")
         down(settings)
         running = None
     child = None
     if running is None:
-        child = _start(places, only, say)
+        child = _start(places, environment, only, say)
     else:
-        _check_same(running)
+        _check_same(running, environment)
     known = {name for name, part in running.parts.items() if part.well} if running else set()
     state = _wait(places, child, began + wait, say, known)
     _wait_for_gateway(state, began + wait)
@@ -81,7 +86,15 @@ def up(
         started=running is None,
         seconds=time.monotonic() - began,
         parts=tuple(state.parts),
+        aws=_plan(places, state, environment).aws(),
     )
+
+
+def _plan(places: Places, state: StackState, environment: Mapping[str, str]) -> Plan:
+    """The plan of the stack that is up."""
+    emulate = state.addresses.get("emulate")
+    asked = {**environment, **({"LONGSHORE_EMULATE": str(emulate)} if emulate else {})}
+    return Plan.of(places, ports.Ports(int(state.addresses["portBase"])), asked)
 
 
 def _running(places: Places) -> StackState | None:
@@ -98,25 +111,28 @@ def _running(places: Places) -> StackState | None:
     return None
 
 
-def _check_same(running: StackState) -> None:
+def _check_same(running: StackState, environment: Mapping[str, str]) -> None:
     """An `up` that asks for something else than what runs must not seem to have got it."""
     wanted = {
         "portBase": ports.base_from_environment(),
-        "databaseUrl": os.environ.get("LONGSHORE_DATABASE_URL"),
-        "temporalAddress": os.environ.get("TEMPORAL_ADDRESS"),
+        "databaseUrl": environment.get("LONGSHORE_DATABASE_URL"),
+        "temporalAddress": environment.get("TEMPORAL_ADDRESS"),
+        "emulate": environment.get("LONGSHORE_EMULATE"),
     }
     for key, value in wanted.items():
-        if value and value != "auto" and value != str(running.addresses[key]):
+        if value and value != "auto" and value != str(running.addresses.get(key)):
             raise StackError(
-                f"the stack is up with another {key} than the environment asks for",
-                "run longshore down first, or clear that variable",
+                f"the stack is up with another {key} than is asked for now",
+                "run longshore down first, or ask for the same",
             )
 
 
-def _start(places: Places, only: tuple[str, ...], say: Callable[[str], None]) -> "subprocess.Popen[bytes]":
+def _start(
+    places: Places, environment: Mapping[str, str], only: tuple[str, ...], say: Callable[[str], None]
+) -> "subprocess.Popen[bytes]":
     """Start a supervisor of its own session, after all that can be known to be in its way."""
     chosen = ports.choose(places.home, ports.base_from_environment())
-    plan = Plan.of(places, chosen, os.environ)
+    plan = Plan.of(places, chosen, environment)
     found = parts(plan)
     _check_ports(places, select(found, only) if only else found)
     ports.keep(places.home, chosen)
@@ -126,7 +142,7 @@ def _start(places: Places, only: tuple[str, ...], say: Callable[[str], None]) ->
         return subprocess.Popen(
             [sys.executable, "-P", "-m", "longshore.stack.supervisor", *only],
             cwd=places.home,
-            env={**os.environ, "LONGSHORE_HOME": str(places.home)},
+            env={**environment, "LONGSHORE_HOME": str(places.home)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,

@@ -65,9 +65,10 @@ def test_nothing_free_is_an_error_with_a_cure() -> None:
         free_base(lambda _: False)
 
 
-def test_all_six_ports_differ() -> None:
+def test_all_ports_differ() -> None:
     ports = Ports(9000)
     every = {ports.api, ports.gateway, ports.discovery, ports.envoy_admin, ports.temporal, ports.temporal_ui}
+    every |= {ports.emulator, ports.emulator_runtime}
     assert every == set(range(9000, 9000 + COUNT))
 
 

@@ -72,6 +72,10 @@ def doctor(
 
 
 def demo(
+    target: Annotated[
+        Literal["local", "sagemaker"],
+        typer.Option("--target", help="Where it plays: this machine, or SageMaker as the emulator shows it."),
+    ] = "local",
     output: Annotated[
         Literal["table", "json"], typer.Option("--output", "-o", help="How the summary is written to stdout.")
     ] = "table",
@@ -81,12 +85,13 @@ def demo(
     The story goes to stderr as it happens. The stack is left up. Exit 0 only if all of it was observed.
     """
     from longshore.demo.narrator import Narrator
+    from longshore.demo.places import PLACES
     from longshore.demo.story import run
     from longshore.settings import Settings
     from longshore.stack.errors import StackError
 
     try:
-        report = run(Settings.from_environment(), Narrator())
+        report = run(Settings.from_environment(), PLACES[target], Narrator())
     except StackError as error:
         raise Stop(str(error)) from error
     except KeyboardInterrupt:

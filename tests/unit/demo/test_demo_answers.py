@@ -83,6 +83,7 @@ def rollout(to: str, phase: str) -> Rollout:
 
 
 WHOLE = Report(
+    deployment="digits",
     urls={},
     onboarded=True,
     rollouts=[rollout("2", "Succeeded"), rollout("3", "RolledBack")],

@@ -10,6 +10,7 @@ from longshore.demo import manifests
 from longshore.demo.classifiers import MIXED_UP, RECIPES, Classifier, train
 from longshore.demo.digits import GOLDEN, label_of, questions, split, write_golden
 from longshore.demo.narrator import Events, Narrator
+from longshore.demo.places import LOCAL, PLACES, Place
 from longshore.spec.documents import Deployment, ModelVersion
 from longshore.spec.loading import load
 
@@ -22,22 +23,27 @@ def folder(tmp_path: Path) -> Path:
     return folder
 
 
-def test_its_manifests_load_wherever_the_home_is(folder: Path) -> None:
+@pytest.mark.parametrize("place", PLACES.values(), ids=list(PLACES))
+def test_its_manifests_load_wherever_the_home_is(folder: Path, place: Place) -> None:
     artifact = folder / "digits-1.joblib"
     classifier = Classifier("1", "logistic regression", artifact, f"sha256:{'0' * 64}", 0.95)
 
     files = [
-        manifests.write_target(folder),
-        manifests.write_version(folder, classifier),
-        manifests.write_deployment(folder, "1", folder / "golden.jsonl"),
+        manifests.write_target(place, folder),
+        manifests.write_version(place, folder, classifier),
+        manifests.write_deployment(place, folder, "1", folder / "golden.jsonl"),
     ]
     documents = [item.document for item in load([str(file) for file in files])]
 
     version, deployment = documents[1:]
     assert isinstance(version, ModelVersion)
     assert isinstance(deployment, Deployment)
-    assert version.spec.artifact.uri == artifact.as_uri()
-    assert "$(MODEL_PATH)" in version.spec.server.command
+    if place is LOCAL:
+        assert version.spec.artifact.uri == artifact.as_uri()
+        assert "$(MODEL_PATH)" in version.spec.server.command
+    else:
+        assert version.spec.artifact.uri == f"s3://{place.bucket}/digits-1.joblib"
+        assert version.spec.server.image
     assert deployment.spec.copies + deployment.spec.rollout.batch_copies(deployment.spec.copies) < 6
 
 
@@ -45,7 +51,7 @@ def test_the_golden_requests_are_known_to_be_answered_by_their_labels(folder: Pa
     pictures = split()
     file = folder / "golden.jsonl"
 
-    write_golden(file, "digits", pictures.golden)
+    write_golden(file, LOCAL.infer, pictures.golden)
 
     requests = golden.load(file.as_uri())
     assert [label_of(request.expect) for request in requests] == pictures.golden.labels.tolist()

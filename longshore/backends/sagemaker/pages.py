@@ -1,0 +1,66 @@
+"""What we keep in the notebook of a version: what we asked of SageMaker, and what SageMaker cannot tell."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from longshore.backends.notebook import Page, Turn
+from longshore.spec.base import Value
+
+DEPLOYMENT = ""
+"""In place of a version: the page of a deployment's own notes. No version is called that."""
+
+
+class Refusal(Value):
+    """SageMaker had no instance to start."""
+
+    at: datetime
+    message: str
+
+
+class VersionPage(Value):
+    """One version of one deployment. It is written before SageMaker is asked, and again when it has answered."""
+
+    model: str
+    component: str
+    """The inference component's name: our own, or the one that it had when it was taken over."""
+    level: int
+    """Copies that shall serve, or be on their way to."""
+    count: int
+    """The CopyCount that we want at SageMaker; what exceeds the level drains."""
+    placement: dict[str, int] = {}
+    """Host → serving copies, as the planner reckons; SageMaker places them itself."""
+    accelerators: int = 0
+    """Of each copy."""
+    accelerator_memory_gib: float = 0
+    specification: dict[str, Any] = {}
+    """As we asked for it, in SageMaker's words; what is found otherwise is a difference."""
+    made: bool = False
+    """Whether it was seen to be there; before that, it may have to be made."""
+    asked_at: datetime | None = None
+    """When we last asked SageMaker to change it; for a while after, it may describe what was before."""
+    scaled: bool = False
+    """Whether an autoscaler chooses the count, so that another count is no difference."""
+
+
+class DeploymentPage(Value):
+    """What concerns a deployment rather than one of its versions."""
+
+    refused: Refusal | None = None
+    """The last refusal of an instance; for a while, no other is promised to anybody."""
+
+
+def read(pages: Mapping[str, Page]) -> dict[str, VersionPage]:
+    """Version → its page."""
+    return {version: VersionPage.model_validate(page) for version, page in pages.items() if version != DEPLOYMENT}
+
+
+def deployment_page(pages: Mapping[str, Page]) -> DeploymentPage:
+    """The deployment's own page; an empty one where none was written."""
+    return DeploymentPage.model_validate(pages.get(DEPLOYMENT, {}))
+
+
+async def write(turn: Turn, version: str, page: VersionPage) -> VersionPage:
+    """Note it durably."""
+    await turn.write(version, page.model_dump(mode="json"))
+    return page

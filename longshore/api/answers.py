@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from longshore.planning.health import Drift, Health
-from longshore.planning.observed import Copy, ObservedHost
+from longshore.planning.observed import Copy, Difference, ObservedHost
 from longshore.planning.plans.forecast import Plan
 from longshore.planning.words import EventType, OperationKind, Phase, Progress
 from longshore.spec.deployment import DeploymentSpec
@@ -129,6 +129,12 @@ class CopyAnswer(Copy):
     model_config = CAMEL
 
 
+class DifferenceAnswer(Difference):
+    """What somebody else changed on a target."""
+
+    model_config = CAMEL
+
+
 class ProgressAnswer(Progress):
     """The batches, copies, traffic and checks of an operation."""
 
@@ -196,6 +202,7 @@ class DeploymentDetail(Body):
     updated_at: datetime
     observed_at: datetime | None
     copies: tuple[CopyAnswer, ...]
+    differences: tuple[DifferenceAnswer, ...] = Field(default=(), description="What somebody else changed.")
     revisions: tuple[RevisionAnswer, ...]
     operation: OperationAnswer | None
 

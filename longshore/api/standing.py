@@ -29,6 +29,7 @@ def facts_of(view: View, now: datetime) -> DeploymentFacts:
         reason=operation.reason if operation else None,
         message=operation.message if operation else None,
         observed=view.copies,
+        differences=view.differences,
         observed_at=view.observed_at,
         traffic=view.traffic,
         no_place=view.no_place,

@@ -2,13 +2,20 @@
 
 from typing import Any
 
-from longshore.cli.kinds import COPY, DEPLOYMENT, REVISION, when
+from longshore.cli.kinds import COPY, DEPLOYMENT, REVISION, plain, when
 from longshore.cli.ladder import ladder_text
-from longshore.cli.output import table
+from longshore.cli.output import Column, table
+
+DIFFERENCE = (
+    Column("VERSION", plain("version")),
+    Column("WHAT", plain("what")),
+    Column("WANTED", plain("wanted")),
+    Column("FOUND", plain("found")),
+)
 
 
 def description(detail: dict[str, Any]) -> str:
-    """The deployment's own fields, then its desired state, copies, revisions and latest operation."""
+    """The deployment's own fields, then what others changed, its copies, revisions and latest operation."""
     deployment, spec = detail["deployment"], detail["spec"]
     fields = {column.head.capitalize(): column.cell(deployment) for column in DEPLOYMENT.columns}
     fields |= {
@@ -21,6 +28,8 @@ def description(detail: dict[str, Any]) -> str:
         fields["Retired"] = when(detail["updatedAt"])
     width = max(map(len, fields)) + 2
     parts = ["".join(f"{name + ':':{width}} {value}\n" for name, value in fields.items())]
+    if detail["differences"]:
+        parts.append("Changed by somebody else\n" + _indented(table(detail["differences"], DIFFERENCE)))
     if detail["copies"]:
         parts.append("Copies\n" + _indented(table(detail["copies"], COPY.columns)))
     if detail["revisions"]:

@@ -8,7 +8,8 @@ from collections import Counter
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from longshore.planning.observed import Copy, CopyState
+from longshore.planning import outside
+from longshore.planning.observed import Copy, CopyState, Difference
 from longshore.planning.shortage import INSUFFICIENT
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
@@ -60,6 +61,8 @@ class DeploymentFacts(Value):
     reason: str | None = None
     message: str | None = None
     observed: tuple[Copy, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    """What somebody else changed of it on its target."""
     observed_at: datetime | None = None
     traffic: dict[str, int] = {}
     """Version → share in percent of the last acked route."""
@@ -103,8 +106,9 @@ class Standing(Value):
 def standing(facts: DeploymentFacts) -> Standing:
     """Health, drift, and what to look at first.
 
-    An operation under way knows best why things are as they are; then what is wrong now; then how the last operation
-    ended; then what differs from what was accepted.
+    An operation under way knows best why things are as they are; then what somebody else changed, of which only a
+    person can say what shall become of it; then what is wrong now; then how the last operation ended; then what
+    differs from what was accepted.
     """
     condition, unwell = health(facts)
     difference, drifted = drift(facts)
@@ -113,7 +117,8 @@ def standing(facts: DeploymentFacts) -> Standing:
     serious = unwell if condition in {Health.DEGRADED, Health.UNAVAILABLE} else None
     failed = ended_badly if facts.phase is Phase.FAILED else None
     under_way = told if facts.in_flight else None
-    first = under_way or failed or serious or ended_badly or drifted or unwell
+    meddled = drifted if drifted and drifted.reason == outside.CHANGED_OUTSIDE else None
+    first = under_way or failed or meddled or serious or ended_badly or drifted or unwell
     stale = _staleness(facts)
     reason = first.reason if first else (stale.reason if stale else None)
     message = first.message if first else (facts.message if facts.in_flight else None)
@@ -154,9 +159,13 @@ def health(facts: DeploymentFacts) -> tuple[Health, Finding | None]:
 def drift(facts: DeploymentFacts) -> tuple[Drift, Finding | None]:
     """Whether what runs is what was accepted.
 
-    While an operation is under way the numbers are its own business, and only copies of a version that is neither
-    old nor new are drift; retiring, nothing is.
+    While an operation is under way the numbers are its own business, and only what somebody else changed and copies of
+    a version that is neither old nor new are drift; retiring, nothing is.
     """
+    ends = facts.retired or (facts.in_flight and facts.kind is OperationKind.RETIRE)
+    if facts.differences and not ends:
+        message = f"{outside.told(facts.differences)}; {outside.cures(facts.name)}"
+        return Drift.DRIFTED, Finding(reason=outside.CHANGED_OUTSIDE, message=message)
     living = Counter(copy.version for copy in facts.observed if copy.state in _LIVING)
     if facts.in_flight:
         known = {facts.version, facts.rollout_version, facts.warm_version}

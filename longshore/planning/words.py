@@ -39,7 +39,7 @@ class OperationKind(StrEnum):
 
 
 class EventType(StrEnum):
-    """The event types of DESIGN, section 8."""
+    """The event types of DESIGN, section 8, and those of what people do to a target behind Longshore's back."""
 
     ROLLOUT_STARTED = "RolloutStarted"
     BATCH_STARTED = "BatchStarted"
@@ -68,6 +68,8 @@ class EventType(StrEnum):
     COPY_LOST = "CopyLost"
     COPY_REPLACED = "CopyReplaced"
     RETIRED = "Retired"
+    DRIFTED = "Drifted"
+    DRIFT_ENDED = "DriftEnded"
 
 
 class Event(Value):

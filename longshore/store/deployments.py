@@ -8,10 +8,10 @@ from typing import Any
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from longshore.planning.observed import Copy, ObservedHost
+from longshore.planning.observed import Copy, Difference, ObservedHost
 from longshore.planning.words import Phase
 from longshore.store.database import Database
-from longshore.store.fleet import copy_of
+from longshore.store.fleet import copy_of, differences_of
 from longshore.store.missing import with_reasons
 from longshore.store.records import DeploymentRecord, DeploymentRow, OperationRow, RevisionRow, View
 from longshore.store.tables import (
@@ -148,6 +148,7 @@ async def _views(connection: AsyncConnection, query: Select[Any]) -> list[View]:
             copies=tuple(held[row["name"]]),
             traffic=row["acked_weights"] or {},
             hosts=read.hosts(row["target"]),
+            differences=read.differences(row["target"], row["name"]),
             observed_at=read.at(row["target"], row["name"]),
         )
         for row in rows
@@ -173,6 +174,7 @@ class _Readings:
 
     def __init__(self, rows: Mapping[str, list[Any]]) -> None:
         self._rows = rows
+        self._differences = {target: differences_of(found) for target, found in rows.items()}
 
     @classmethod
     async def of(cls, connection: AsyncConnection, targets: set[str]) -> "_Readings":
@@ -186,6 +188,9 @@ class _Readings:
     def hosts(self, target: str) -> tuple[ObservedHost, ...]:
         newest = next(iter(self._rows[target]), None)
         return tuple(ObservedHost.model_validate(host) for host in newest.hosts) if newest else ()
+
+    def differences(self, target: str, deployment: str) -> tuple[Difference, ...]:
+        return self._differences.get(target, {}).get(deployment, ())
 
     def at(self, target: str, deployment: str) -> datetime | None:
         covering = (row.at for row in self._rows[target] if row.deployment in {WHOLE_TARGET, deployment})

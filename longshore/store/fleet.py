@@ -1,15 +1,18 @@
 """What the targets were observed to hold: one row a copy, and the newest reading of each target."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from longshore.planning import outside
 from longshore.planning.observed import Copy, CopyState, Difference, Observation, ObservedHost, Upstream
 from longshore.store.database import Database
 from longshore.store.errors import NotFoundError
 from longshore.store.notices import TRAFFIC
+from longshore.store.recording import record_within
+from longshore.store.records import Record
 from longshore.store.startups import keep_startups
 from longshore.store.statements import advance, as_row, upsert
 from longshore.store.tables import WHOLE_TARGET, copies, target_observations, targets, traffic_clock, upstreams
@@ -24,9 +27,9 @@ class Fleet:
     async def save_observation(self, observation: Observation) -> bool:
         """Save a reading: of a whole target, or of one deployment's copies on it.
 
-        Only what changed is written. Each deployment's copies are those of the newest reading that covers it, of
-        either kind; hosts are those of the newest reading of all. A change that gateways must hear of moves the
-        traffic clock.
+        Only what changed is written. Each deployment's copies and differences are those of the newest reading that
+        covers it, of either kind; hosts are those of the newest reading of all. A change that gateways must hear of
+        moves the traffic clock. That somebody else's change was seen first, or is gone, is an event, whoever read it.
 
         Returns:
             Whether anything of it counted; false when newer readings cover all of it.
@@ -38,7 +41,8 @@ class Fleet:
         async with self._database.transaction() as connection:
             await lock_target(connection, target)
             scope = observation.deployment or WHOLE_TARGET
-            newest = await _sequences(connection, target, scope)
+            readings = await _readings(connection, target, scope)
+            newest = {row.deployment: row.sequence for row in readings}
             whole = newest.get(WHOLE_TARGET, -1)
             if observation.sequence <= max(whole, newest.get(scope, -1)):
                 return False
@@ -49,7 +53,21 @@ class Fleet:
             if rerouted:
                 await advance(connection, traffic_clock, "revision")
                 await self._database.notify(connection, TRAFFIC)
+            await self._tell_of_others(connection, observation, readings, covered_by_newer)
         return True
+
+    async def _tell_of_others(
+        self, connection: AsyncConnection, observation: Observation, readings: Sequence[Any], covered: set[str]
+    ) -> None:
+        """Write an event for each deployment of which somebody else's changes are others than in the reading before."""
+        before, now = differences_of(readings), outside.by_deployment(observation.differences)
+        scope = observation.deployment
+        for name in sorted((before.keys() | now.keys() if scope is None else {scope}) - covered):
+            event = outside.news(name, before.get(name, ()), now.get(name, ()), observation.at)
+            if event is not None:
+                source = f"drift:{observation.target}"
+                told = Record(source=source, step=observation.sequence, events=(event,))
+                await record_within(self._database, connection, told)
 
     async def copies(self, deployment: str) -> list[Copy]:
         """A deployment's copies, in any state, by host and id."""
@@ -91,9 +109,23 @@ async def read_observation(connection: AsyncConnection, target: str) -> Observat
         sequence=said_by.sequence,
         at=said_by.at,
         hosts=tuple(ObservedHost.model_validate(host) for host in newest.hosts),
-        differences=tuple(Difference.model_validate(one) for one in said_by.differences),
+        differences=tuple(one for found in differences_of(readings).values() for one in found),
         copies=tuple(copy_of(row) for row in (await connection.execute(held)).mappings()),
     )
+
+
+def differences_of(readings: Iterable[Any]) -> dict[str, outside.Differences]:
+    """Deployment → what somebody else changed of it, as the newest of these readings of a target says that covers it.
+
+    Args:
+        readings: rows of `target_observations`, of one target.
+    """
+    found: dict[str, outside.Differences] = {}
+    for row in sorted(readings, key=lambda row: int(row.sequence)):
+        said = outside.by_deployment(Difference.model_validate(one) for one in row.differences)
+        covered = found.keys() | said.keys() if row.deployment == WHOLE_TARGET else {row.deployment}
+        found |= {name: said.get(name, ()) for name in covered}
+    return {name: differences for name, differences in sorted(found.items()) if differences}
 
 
 def copy_of(row: Any) -> Copy:
@@ -101,16 +133,16 @@ def copy_of(row: Any) -> Copy:
     return Copy.model_validate(dict(row))
 
 
-async def _sequences(connection: AsyncConnection, target: str, scope: str) -> dict[str, int]:
-    """Scope → sequence of its newest reading, of those that say whether a reading of `scope` is news.
+async def _readings(connection: AsyncConnection, target: str, scope: str) -> Sequence[Any]:
+    """The newest reading of each scope, of those that say whether a reading of `scope` is news.
 
     A reading of one deployment needs two of them, however many deployments the target has.
     """
     readings = target_observations.c
-    query = select(readings.deployment, readings.sequence).where(readings.target == target)
+    query = select(readings.deployment, readings.sequence, readings.differences).where(readings.target == target)
     if scope != WHOLE_TARGET:
         query = query.where(readings.deployment.in_((WHOLE_TARGET, scope)))
-    return {row.deployment: row.sequence for row in (await connection.execute(query)).all()}
+    return (await connection.execute(query)).all()
 
 
 async def _save_copies(connection: AsyncConnection, observation: Observation, covered: set[str]) -> bool:

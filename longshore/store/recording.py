@@ -38,21 +38,26 @@ async def record(database: Database, record: Record) -> bool:
         ValueError: the record is empty, or speaks of two deployments.
         StoreUnavailableError: nothing was written.
     """
+    async with database.transaction() as connection:
+        return await record_within(database, connection, record)
+
+
+async def record_within(database: Database, connection: AsyncConnection, record: Record) -> bool:
+    """The same as a part of a transaction that writes more. It must not wait for other locks afterwards."""
     deployment = _subject(record)
     key = {"deployment": deployment, "source": record.source, "step": record.step}
-    async with database.transaction() as connection:
-        if not await insert_once(connection, recorded_steps, key):
-            return False
-        await _write_rows(connection, record)
-        # From here on writers take turns: the clock's lock is held until the transaction ends.
-        if record.events or record.ledger:
-            newest = await advance(connection, event_clock, "sequence", by=len(record.events))
-        if record.ledger:
-            await change_shares(connection, record.ledger, source=record.source, step=record.step)
-        if record.events:
-            first = newest - len(record.events) + 1
-            await _write_events(connection, record, deployment, first)
-            await database.notify(connection, EVENTS)
+    if not await insert_once(connection, recorded_steps, key):
+        return False
+    await _write_rows(connection, record)
+    # From here on writers take turns: the clock's lock is held until the transaction ends.
+    if record.events or record.ledger:
+        newest = await advance(connection, event_clock, "sequence", by=len(record.events))
+    if record.ledger:
+        await change_shares(connection, record.ledger, source=record.source, step=record.step)
+    if record.events:
+        first = newest - len(record.events) + 1
+        await _write_events(connection, record, deployment, first)
+        await database.notify(connection, EVENTS)
     return True
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from longshore.planning.observed import Copy, ObservedHost
+from longshore.planning.observed import Copy, Difference, ObservedHost
 from longshore.planning.operation import Warm
 from longshore.planning.words import Event, OperationKind, Phase
 from longshore.spec.base import Value
@@ -137,6 +137,8 @@ class View(Value):
     traffic: dict[str, int]
     """Weights of the last acked route."""
     hosts: tuple[ObservedHost, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    """What somebody else changed of it on its target."""
     observed_at: datetime | None = None
     no_place: str | None = None
     """Why copies that are missing do not start; None where none is, or there is room."""

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
+from longshore.planning.observed import Copy, CopyState, Difference, Observation, ObservedHost
 from longshore.planning.words import Event, EventType, OperationKind, Phase
 from longshore.spec.deployment import DeploymentSpec
 from longshore.store.records import DeploymentRow, LedgerChange, OperationRow, RevisionRow
@@ -82,7 +82,17 @@ def copy(id: str, deployment: str = "d", state: CopyState = CopyState.READY, **m
     return Copy(id=id, deployment=deployment, state=state, **(values | more))
 
 
-def observation(sequence: int, *copies: Copy, deployment: str | None = None, accelerators: int = 8) -> Observation:
+def difference(deployment: str = "d", what: str = "CopyCount", wanted: str = "2", found: str = "3") -> Difference:
+    return Difference(deployment=deployment, version="1", what=what, wanted=wanted, found=found)
+
+
+def observation(
+    sequence: int,
+    *copies: Copy,
+    deployment: str | None = None,
+    accelerators: int = 8,
+    differences: tuple[Difference, ...] = (),
+) -> Observation:
     """One reading of the target `fleet`, which has one host `a`."""
     return Observation(
         target="fleet",
@@ -91,4 +101,5 @@ def observation(sequence: int, *copies: Copy, deployment: str | None = None, acc
         hosts=(ObservedHost(name="a", accelerators=accelerators, accelerator_memory_gib=40),),
         copies=copies,
         deployment=deployment,
+        differences=differences,
     )

@@ -11,6 +11,7 @@ from longshore.api.answers import (
     CopyAnswer,
     DeploymentAnswer,
     DeploymentDetail,
+    DifferenceAnswer,
     EventAnswer,
     LedgerAnswer,
     OperationAnswer,
@@ -89,6 +90,7 @@ async def describe_deployment(deps: Deps, _: Reader, deployment: Name) -> Deploy
         updated_at=view.row.updated_at,
         observed_at=view.observed_at,
         copies=tuple(_copy(copy) for copy in view.copies),
+        differences=tuple(DifferenceAnswer.model_validate(one.model_dump()) for one in view.differences),
         revisions=tuple(_revision(row) for row in await deps.store.deployments.revisions(deployment)),
         operation=operation_answer(view.operation, deps) if view.operation else None,
     )

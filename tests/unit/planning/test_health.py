@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from longshore.planning.health import DeploymentFacts, Drift, Health, health, standing
-from longshore.planning.observed import Copy, CopyState
+from longshore.planning.observed import Copy, CopyState, Difference
 from longshore.planning.words import OperationKind, Phase
 
 NOW = datetime(2026, 5, 4, 12, 0, tzinfo=UTC)
@@ -43,6 +43,12 @@ def facts(**changes: object) -> DeploymentFacts:
         "now": NOW,
     }
     return DeploymentFacts.model_validate(values | changes)
+
+
+def differences(*more: str, found: str = "6") -> tuple[Difference, ...]:
+    """Somebody set the copies of version 1 to another number, and changed further fields of it."""
+    others = tuple(Difference(deployment="digits", version="1", what=what, wanted="a", found="b") for what in more)
+    return (Difference(deployment="digits", version="1", what="CopyCount", wanted="4", found=found), *others)
 
 
 ROLLING = {"kind": OperationKind.ROLLOUT, "phase": Phase.PROGRESSING, "rollout_version": "2"}
@@ -307,6 +313,57 @@ TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
         "Retiring",
         "longshore rollout watch digits",
     ),
+    (
+        "what somebody else changed is drift, told with what puts it right",
+        {"differences": differences()},
+        Health.HEALTHY,
+        Drift.DRIFTED,
+        "ChangedOutside",
+        "changed by somebody else: CopyCount of version 1 is 6, not 4; `longshore apply -f FILE --take`",
+    ),
+    (
+        "of several changes the first is told, and how many more there are",
+        {"differences": differences("Specification.Container.Image", "Specification.Container.Environment")},
+        Health.HEALTHY,
+        Drift.DRIFTED,
+        "ChangedOutside",
+        "is 6, not 4 and 2 more; ",
+    ),
+    (
+        "copies that are gone because somebody else took them are told as that",
+        {"observed": copies("1", 2), "differences": differences(found="2")},
+        Health.DEGRADED,
+        Drift.DRIFTED,
+        "ChangedOutside",
+        "`longshore adopt digits` accepts it",
+    ),
+    (
+        "a version that somebody deleted is down, and told as that",
+        {
+            "observed": (),
+            "differences": (Difference(deployment="digits", version="1", what="deleted", wanted="", found=""),),
+        },
+        Health.UNAVAILABLE,
+        Drift.DRIFTED,
+        "ChangedOutside",
+        "changed by somebody else: version 1 was deleted; ",
+    ),
+    (
+        "what somebody else changes during a rollout is drift, and the rollout tells what comes of it",
+        {**ROLLING, "reason": "ChangedOutside", "message": "paused", "differences": differences()},
+        Health.HEALTHY,
+        Drift.DRIFTED,
+        "ChangedOutside",
+        "paused",
+    ),
+    (
+        "what somebody else changes while it is retired is nobody's concern",
+        {"kind": OperationKind.RETIRE, "phase": Phase.PROGRESSING, "differences": differences()},
+        Health.SCALED_TO_ZERO,
+        Drift.IN_SYNC,
+        "Retiring",
+        "",
+    ),
 ]
 
 
@@ -341,6 +398,7 @@ def situations(draw: st.DrawFn) -> DeploymentFacts:
         phase=draw(st.none() | st.sampled_from(Phase)),
         kind=draw(st.sampled_from(OperationKind)),
         observed=fleet,
+        differences=draw(st.sampled_from([(), differences(), differences("Image")])),
         observed_at=draw(st.none() | st.just(NOW) | st.just(NOW - timedelta(hours=1))),
         traffic=draw(st.dictionaries(VERSIONS, st.integers(0, 100), max_size=2)),
     )

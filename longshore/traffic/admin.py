@@ -8,12 +8,16 @@ from typing import Any, Final
 import httpx
 
 from longshore.traffic.addresses import joined
-from longshore.traffic.listener import CUT_ANSWERS
+from longshore.traffic.listener import CUT_ANSWERS, UNSIGNED_REQUESTS
 from longshore.traffic.port import TrafficError
 
 READ_TIMEOUT_S: Final = 5.0
 
-_COUNTED: Final = "upstream_rq_(completed|5xx|retry|time)"
+_SIGNED: Final = "aws_request_signing.signing_added"
+"""A cluster that has this counter is asked through AWS: it counts with or without credentials."""
+_AWS_ERRORS: Final = (403, 424, 429)
+"""Of a model on SageMaker, errors beside 5xx: not let in, failed in the model, throttled."""
+_COUNTED: Final = r"(upstream_rq_(completed|5xx|403|424|429|retry|time)|aws_request_signing\.signing_added)"
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,21 @@ class Admin:
             found[address] = found.get(address, 0) + active
         return found
 
+    async def at_versions(self, clusters: Iterable[str]) -> dict[str, int]:
+        """Requests in flight in each of these clusters, wherever in them; 0 for one that the gateway does not know."""
+        names = list(clusters)
+        wanted = "|".join(re.escape(name) for name in names)
+        query = {"format": "json", "filter": rf"^cluster\.({wanted})\.upstream_rq_active$"}
+        values = _values((await self._read("/stats", query)).get("stats", []))
+        return {name: values.get(f"cluster.{name}.upstream_rq_active", 0) for name in names}
+
+    async def unsigned(self) -> dict[str, int]:
+        """Cluster → requests that were to be signed for AWS since this Envoy was started, and were not."""
+        query = {"format": "json", "usedonly": "", "filter": rf"^{re.escape(UNSIGNED_REQUESTS)}|\.{_SIGNED}$"}
+        values = _values((await self._read("/stats", query)).get("stats", []))
+        counted = {name.removeprefix(UNSIGNED_REQUESTS): value for name, value in values.items()}
+        return {name: value for name, value in counted.items() if f"cluster.{name}.{_SIGNED}" in values}
+
     async def counters(self, clusters: Iterable[str]) -> dict[str, Counters]:
         """Counters of clusters; zeros for one that was never asked for anything."""
         names = list(clusters)
@@ -66,7 +85,7 @@ class Admin:
             "filter": rf"^(cluster\.({wanted})\.{_COUNTED}|{re.escape(CUT_ANSWERS)}({wanted}))$",
         }
         stats = (await self._read("/stats", query)).get("stats", [])
-        values = {stat["name"]: int(stat["value"]) for stat in stats if "name" in stat}
+        values = _values(stats)
         histograms = {
             one["name"]: tuple((float(bucket["upper_bound"]), int(bucket["cumulative"])) for bucket in one["buckets"])
             for stat in stats
@@ -86,6 +105,11 @@ class Admin:
         return TrafficError(f"gateway {self._node} cannot be read at {self._address}: {why}")
 
 
+def _values(stats: Iterable[dict[str, Any]]) -> dict[str, int]:
+    """Name → value, of counters and gauges."""
+    return {stat["name"]: int(stat["value"]) for stat in stats if "name" in stat}
+
+
 def _counters(name: str, values: dict[str, int], histograms: dict[str, tuple[tuple[float, int], ...]]) -> Counters:
     """A request that was tried again counts once more for each try that failed, as an error (DESIGN, section 5).
 
@@ -93,9 +117,11 @@ def _counters(name: str, values: dict[str, int], histograms: dict[str, tuple[tup
     """
     prefix = f"cluster.{name}.upstream_rq_"
     retried = values.get(f"{prefix}retry", 0)
+    at_aws = f"cluster.{name}.{_SIGNED}" in values
+    refused = sum(values.get(f"{prefix}{status}", 0) for status in _AWS_ERRORS) if at_aws else 0
     return Counters(
         requests=values.get(f"{prefix}completed", 0) + retried,
-        errors=values.get(f"{prefix}5xx", 0) + retried + values.get(f"{CUT_ANSWERS}{name}", 0),
+        errors=values.get(f"{prefix}5xx", 0) + refused + retried + values.get(f"{CUT_ANSWERS}{name}", 0),
         latency=_trimmed(histograms.get(f"{prefix}time", ())),
     )
 

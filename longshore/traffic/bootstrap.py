@@ -1,5 +1,6 @@
 """What an Envoy is started with. Everything else it learns from the aggregated discovery service."""
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from longshore.traffic.addresses import is_ip, socket_address, split_address
@@ -9,6 +10,11 @@ ADMIN_KEY: Final = "longshore_admin"
 """Key of the node's metadata that tells where its admin interface can be reached."""
 LISTEN_KEY: Final = "longshore_listen"
 """Key of the node's metadata that tells where it shall take requests."""
+
+CREDENTIALS_KEY: Final = "longshore_credentials"
+"""Key of the node's metadata that tells where its credentials for AWS are from, for people."""
+ROOTS: Final = "longshore-roots"
+"""Name of the authorities whose certificates the gateway trusts: where they lie is for its own machine to say."""
 
 FLUSH_INTERVAL_S: Final = 0.5
 """How often Envoy merges its threads' histograms: a scrape lacks at most this much of the latest latencies."""
@@ -38,8 +44,25 @@ LATENCY_BOUNDS_MS: Final = [
 elsewhere. The last is beyond any request, so that the last count is that of all requests."""
 
 
+@dataclass(frozen=True)
+class Machine:
+    """What an Envoy's machine has for it."""
+
+    admin: str | None = None
+    """Where workers find its admin interface, when that is not where it binds: `host:port`."""
+    roots: str | None = None
+    """File of the authorities that it trusts, in PEM. None: no service is reached by TLS."""
+    credentials: str | None = None
+    """Where its credentials for AWS are from, in words: never themselves. None: nowhere that could be seen."""
+
+
 def bootstrap(
-    *, node_id: str, listen: str, admin: str, discovery: str, admin_reachable: str | None = None
+    *,
+    node_id: str,
+    listen: str,
+    admin: str,
+    discovery: str,
+    machine: Machine | None = None,
 ) -> dict[str, Any]:
     """The bootstrap configuration of one gateway, for `envoy -c FILE` as JSON. Addresses are `host:port`.
 
@@ -48,17 +71,22 @@ def bootstrap(
         listen: Where it takes requests to models.
         admin: Where it binds its admin interface, which has no authentication: loopback, or a private network.
         discovery: Where the discovery service listens; a name is looked up by DNS.
-        admin_reachable: Where workers find the admin interface, when that is not where it binds.
+        machine: What else is to be known of its machine.
 
     Raises:
         ValueError: an address is not `host:port`.
     """
     split_address(listen)
+    machine = machine or Machine()
     return {
         "node": {
             "id": node_id,
             "cluster": "longshore",
-            "metadata": {ADMIN_KEY: admin_reachable or admin, LISTEN_KEY: listen},
+            "metadata": {
+                ADMIN_KEY: machine.admin or admin,
+                LISTEN_KEY: listen,
+                CREDENTIALS_KEY: machine.credentials or "",
+            },
         },
         "admin": {"address": socket_address(admin)},
         "dynamic_resources": {
@@ -83,12 +111,19 @@ def bootstrap(
             "cds_config": {"ads": {}, "resource_api_version": "V3"},
             "lds_config": {"ads": {}, "resource_api_version": "V3"},
         },
-        "static_resources": {"clusters": [_discovery_cluster(discovery)]},
+        "static_resources": {
+            "clusters": [_discovery_cluster(discovery)],
+            "secrets": _roots(machine.roots) if machine.roots else [],
+        },
         "stats_flush_interval": f"{FLUSH_INTERVAL_S}s",
         "stats_config": {
             "histogram_bucket_settings": [{"match": {"suffix": "upstream_rq_time"}, "buckets": LATENCY_BOUNDS_MS}]
         },
     }
+
+
+def _roots(file: str) -> list[dict[str, Any]]:
+    return [{"name": ROOTS, "validation_context": {"trusted_ca": {"filename": file}}}]
 
 
 def _discovery_cluster(address: str) -> dict[str, Any]:

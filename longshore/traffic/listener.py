@@ -20,6 +20,9 @@ LISTENER_NAME: Final = "longshore"
 _CUT_PREFIX: Final = "longshore_cut_answers"
 CUT_ANSWERS: Final = f"{_CUT_PREFIX}.total.cluster."
 """Name of the counters of answers that broke off after they had begun; the cluster's follows."""
+_UNSIGNED_PREFIX: Final = "longshore_unsigned_requests"
+UNSIGNED_REQUESTS: Final = f"{_UNSIGNED_PREFIX}.total.cluster."
+"""Name of the counters of requests that were to be signed for AWS and were not; the cluster's follows."""
 
 
 def listener(listen: str) -> Any:
@@ -54,7 +57,7 @@ def _connection_manager() -> dict[str, Any]:
             "use_remote_address": True,
             "normalize_path": True,
             "stream_idle_timeout": f"{SILENCE_S}s",
-            "access_log": [_count_cut_answers()],
+            "access_log": [_count_cut_answers(), _count_unsigned_requests()],
             "local_reply_config": {
                 "mappers": [
                     {
@@ -79,20 +82,34 @@ def _connection_manager() -> dict[str, Any]:
 def _count_cut_answers() -> dict[str, Any]:
     """Counts answers that broke off after they had begun, by cluster: Envoy's own counters take them for good ones."""
     begun = {"op": "LE", "value": {"default_value": 499, "runtime_key": "longshore.cut_answers_status"}}
+    return _counter(
+        _CUT_PREFIX,
+        {"response_flag_filter": {"flags": ["UC", "UR", "UPE", "UT"]}},
+        {"status_code_filter": {"comparison": begun}},
+    )
+
+
+def _count_unsigned_requests() -> dict[str, Any]:
+    """Counts requests that left without a signature, by cluster.
+
+    Without credentials Envoy's signing adds the digest of the body and nothing else, and counts that as signed.
+    """
+    return _counter(
+        _UNSIGNED_PREFIX,
+        {"header_filter": {"header": {"name": "x-amz-content-sha256", "present_match": True}}},
+        {"header_filter": {"header": {"name": "authorization", "present_match": True, "invert_match": True}}},
+    )
+
+
+def _counter(prefix: str, *filters: dict[str, Any]) -> dict[str, Any]:
+    """Counts the requests that pass all filters, by cluster."""
     cluster = {"name": "cluster", "value_format": "%UPSTREAM_CLUSTER_RAW%"}
     return {
         "name": "envoy.access_loggers.stats",
-        "filter": {
-            "and_filter": {
-                "filters": [
-                    {"response_flag_filter": {"flags": ["UC", "UR", "UPE", "UT"]}},
-                    {"status_code_filter": {"comparison": begun}},
-                ]
-            }
-        },
+        "filter": {"and_filter": {"filters": list(filters)}},
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.stats.v3.Config",
-            "stat_prefix": _CUT_PREFIX,
+            "stat_prefix": prefix,
             "counters": [{"stat": {"name": "total", "tags": [cluster]}, "value_fixed": "1"}],
         },
     }

@@ -78,6 +78,13 @@ class EnvoyTrafficPlane:
         found = await asyncio.gather(*(self._admin(gateway).active() for gateway in await self._required()))
         return {address: sum(one.get(address, 0) for one in found) for address in addresses}
 
+    async def requests_at(self, deployment: str, versions: tuple[str, ...]) -> dict[str, int]:
+        """See `TrafficPlane.requests_at`."""
+        names = {version: cluster_name(deployment, version) for version in versions}
+        asked = (self._admin(gateway).at_versions(names.values()) for gateway in await self._required())
+        found = await asyncio.gather(*asked)
+        return {version: sum(one[name] for one in found) for version, name in names.items()}
+
     async def sample(self, deployment: str, versions: tuple[str, ...]) -> list[Sample]:
         """See `TrafficPlane.sample`.
 

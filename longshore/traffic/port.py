@@ -56,6 +56,9 @@ class TrafficPlane(Protocol):
     async def active_requests(self, addresses: tuple[str, ...]) -> dict[str, int]:
         """Requests in flight at each address, summed over the gateways; 0 for one that no gateway knows."""
 
+    async def requests_at(self, deployment: str, versions: tuple[str, ...]) -> dict[str, int]:
+        """Requests in flight at each version, summed over the gateways: of copies that have no addresses."""
+
     async def sample(self, deployment: str, versions: tuple[str, ...]) -> list[Sample]:
         """Read the counters of a deployment's versions at every gateway.
 

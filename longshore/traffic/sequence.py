@@ -89,11 +89,15 @@ def _any(assignment: Any) -> bool:
 
 
 def _clusters(now: Told, wanted: Mapping[str, Any], endpoints: Mapping[str, Any]) -> Step | None:
-    """New clusters bring their endpoints, and a cluster that goes takes its own with it."""
+    """New clusters bring their endpoints, and a cluster that goes takes its own with it.
+
+    One that was of copies and is of a service, or the other way round, is gone and new at once.
+    """
+    before = now.clusters or {}
     if now.clusters == wanted:
         return None
-    new = frozenset(wanted.keys() - (now.clusters or {}).keys())
-    kept = {name: one for name, one in now.endpoints.items() if name in wanted}
+    new = frozenset(name for name in endpoints.keys() & wanted.keys() if before.get(name) != wanted[name])
+    kept = {name: one for name, one in now.endpoints.items() if name in wanted and before.get(name) == wanted[name]}
     with_new = kept | {name: endpoints[name] for name in new}
     return Step(Kind.CLUSTERS, replace(now, clusters=dict(wanted), endpoints=with_new), new)
 

@@ -142,6 +142,10 @@ class SimulatedTraffic:
         """See `TrafficPlane`."""
         return dict.fromkeys(addresses, 0)
 
+    async def requests_at(self, deployment: str, versions: tuple[str, ...]) -> dict[str, int]:  # noqa: ARG002
+        """See `TrafficPlane`."""
+        return dict.fromkeys(versions, 0)
+
     async def sample(self, deployment: str, versions: tuple[str, ...]) -> list[Sample]:
         """See `TrafficPlane`."""
         if self.down:

@@ -7,10 +7,11 @@ from typing import Any, Final
 
 import structlog
 
-from longshore.planning.observed import Copy, CopyState
+from longshore.planning.observed import Copy, CopyState, Upstream
 from longshore.planning.route import RefusedRoute, Route, RouteSnapshot
+from longshore.traffic.errors import InvalidRouteError
 from longshore.traffic.port import RouteStore
-from longshore.traffic.resources import InvalidRouteError, Resources, resources
+from longshore.traffic.resources import Resources, resources
 
 POLL_S: Final = 1.0
 """A lost notice costs this much; also how soon the store is asked again after it failed."""
@@ -38,13 +39,17 @@ def world(snapshot: RouteSnapshot, before: World | None = None) -> World:
     copies: dict[str, list[Copy]] = {}
     for copy in snapshot.copies:
         copies.setdefault(copy.deployment, []).append(copy)
+    upstreams: dict[str, list[Upstream]] = {}
+    for upstream in snapshot.upstreams:
+        upstreams.setdefault(upstream.deployment, []).append(upstream)
     made, refused, made_from = {}, {}, {}
     for route in snapshot.routes:
         name = route.deployment
-        source = _source(route, copies.get(name, []))
+        theirs = copies.get(name, []), upstreams.get(name, [])
+        source = _source(route, *theirs)
         try:
             same = before.made_from.get(name) == source
-            made[name] = before.deployments[name] if same else resources(route, copies.get(name, []))
+            made[name] = before.deployments[name] if same else resources(route, *theirs)
             made_from[name] = source
         except InvalidRouteError as error:
             refused[name] = RefusedRoute(
@@ -55,10 +60,11 @@ def world(snapshot: RouteSnapshot, before: World | None = None) -> World:
     return World(snapshot.revision, made, snapshot.route_revisions, refused, made_from)
 
 
-def _source(route: Route, copies: list[Copy]) -> Any:
+def _source(route: Route, copies: list[Copy], upstreams: list[Upstream]) -> Any:
     """All that the resources of a deployment depend on."""
     serving = {CopyState.READY, CopyState.DRAINING}
-    return route, [(copy.id, copy.version, copy.address, copy.state) for copy in copies if copy.state in serving]
+    seen = [(copy.id, copy.version, copy.address, copy.state) for copy in copies if copy.state in serving]
+    return route, seen, upstreams
 
 
 class Follower:

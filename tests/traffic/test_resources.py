@@ -12,8 +12,9 @@ from traffic_rig import ENVOY
 
 from longshore.planning.observed import Copy, CopyState
 from longshore.planning.route import Route, RouteSnapshot
-from longshore.traffic.bootstrap import LATENCY_BOUNDS_MS, bootstrap
-from longshore.traffic.resources import InvalidRouteError, check_route, resources
+from longshore.traffic.bootstrap import LATENCY_BOUNDS_MS, Machine, bootstrap
+from longshore.traffic.errors import InvalidRouteError
+from longshore.traffic.resources import check_route, resources
 from longshore.traffic.routes import route_configuration
 from longshore.traffic.world import world
 
@@ -150,7 +151,7 @@ def test_the_bootstrap_finds_a_named_discovery_service_by_dns() -> None:
 
 
 def test_the_bootstrap_tells_where_its_admin_interface_is_reached() -> None:
-    told = _bootstrap(discovery="api:8472", admin="0.0.0.0:9901", admin_reachable="envoy:9901")
+    told = _bootstrap(discovery="api:8472", admin="0.0.0.0:9901", machine=Machine(admin="envoy:9901"))
     assert told["node"]["metadata"]["longshore_admin"] == "envoy:9901"
 
 

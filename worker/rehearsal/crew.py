@@ -120,6 +120,11 @@ class FarTraffic:
         active: dict[str, int] = await self._world.ask("traffic", "active_requests", addresses)
         return active
 
+    async def requests_at(self, deployment: str, versions: tuple[str, ...]) -> dict[str, int]:
+        """See `TrafficPlane`."""
+        active: dict[str, int] = await self._world.ask("traffic", "requests_at", deployment, versions)
+        return active
+
     async def sample(self, deployment: str, versions: tuple[str, ...]) -> list[Sample]:
         """See `TrafficPlane`."""
         samples: list[Sample] = await self._world.ask("traffic", "sample", deployment, versions)

@@ -70,6 +70,7 @@ def detail(**more: Any) -> dict[str, Any]:
         "updatedAt": "2026-01-02T03:04:05Z",
         "observedAt": "2026-01-02T03:04:06Z",
         "copies": [COPY],
+        "differences": [],
         "revisions": [{**revision, "actor": "ada", "at": "2026-01-02T03:04:05Z", "reason": None}],
         "operation": operation(1, "Succeeded"),
         **more,
@@ -88,6 +89,23 @@ def test_describe_tells_all_of_a_deployment(cli: Cli, harbour: Harbour) -> None:
     assert "digits/rollout-1 Succeeded" in ran.out
     assert cli("describe", "deployment", "digits") == ran
     assert json.loads(cli("describe", "digits", "-o", "json").out) == {"name": "digits", **detail()}
+
+
+def test_describe_lists_all_that_somebody_else_changed(cli: Cli, harbour: Harbour) -> None:
+    changed = [
+        {"deployment": "digits", "version": "1", "what": "CopyCount", "wanted": "4", "found": "6"},
+        {"deployment": "digits", "version": "1", "what": "Specification.Container.Image", "wanted": "a", "found": "b"},
+    ]
+    harbour.answers["GET", f"{PATH}/detail"] = detail(differences=changed)
+
+    lines = [line.split() for line in cli("describe", "digits").out.splitlines()]
+
+    at = lines.index(["Changed", "by", "somebody", "else"])
+    assert lines[at + 1 : at + 4] == [
+        ["VERSION", "WHAT", "WANTED", "FOUND"],
+        ["1", "CopyCount", "4", "6"],
+        ["1", "Specification.Container.Image", "a", "b"],
+    ]
 
 
 def test_describe_of_a_deployment_before_its_first_operation(cli: Cli, harbour: Harbour) -> None:

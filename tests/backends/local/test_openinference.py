@@ -25,7 +25,7 @@ from machine import PATIENCE, Machine, eventually, ready
 from sklearn.linear_model import LinearRegression, LogisticRegression
 
 from longshore.backends.local.artifact import digest_of
-from longshore.backends.local.openinference.models import ModelError, load
+from longshore.backends.local.openinference.models import ModelError, load, only_model
 from longshore.backends.local.openinference.protocol import Service
 from longshore.backends.local.openinference.tensors import RequestError, decode, encode
 
@@ -56,6 +56,27 @@ def rows(*data: Any, shape: list[int] | None = None, datatype: str = "FP64") -> 
 
 def infer(service: Service, request: Any, path: str = "/v2/models/sign/infer") -> tuple[int, dict[str, Any]]:
     return service.answer("POST", path, json.dumps(request).encode())
+
+
+def test_it_is_asked_by_sagemaker_as_containers_are(service: Service) -> None:
+    """`GET /ping`, `POST /invocations`: the same inference, without the model's name in the path."""
+    assert service.answer("GET", "/ping", b"")[0] == 200
+    request = {"inputs": [rows(3.0, 0.0)]}
+    assert infer(service, request, "/invocations") == infer(service, request)
+    assert service.answer("GET", "/invocations", b"")[0] == 405
+    assert service.answer("POST", "/ping", b"")[0] == 405
+
+
+def test_the_only_model_of_a_folder_is_found_and_several_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+    with pytest.raises(ModelError, match="holds nothing"):
+        only_model(tmp_path)
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "digits.joblib").touch()
+    assert only_model(tmp_path) == tmp_path / "deep" / "digits.joblib"
+    (tmp_path / "other.onnx").touch()
+    with pytest.raises(ModelError, match=r"digits\.joblib, other\.onnx"):
+        only_model(tmp_path)
 
 
 def test_health_and_metadata_are_as_the_protocol_has_them(service: Service) -> None:

@@ -69,6 +69,19 @@ def load(path: Path, digest: str | None) -> Model:
     return Onnx(path, content) if path.suffix == ".onnx" else ScikitLearn(path, content)
 
 
+def only_model(folder: Path) -> Path:
+    """The one model in a folder, as SageMaker gives models to containers.
+
+    Raises:
+        ModelError: there is none, or there are several.
+    """
+    found = sorted(path for path in folder.rglob("*") if path.suffix in _PICKLES | {".onnx"})
+    if len(found) != 1:
+        told = ", ".join(path.name for path in found) or "nothing"
+        raise ModelError(f"{folder} is to hold one model, and holds {told}: say which with --model")
+    return found[0]
+
+
 class ScikitLearn:
     """A scikit-learn estimator or pipeline. One input of rows; outputs are named as the methods that make them."""
 

@@ -1,6 +1,8 @@
 """The Open Inference Protocol over REST, without the HTTP: method, path and body in, status and JSON out.
 
-Source: kserve/open-inference-protocol, specification/protocol/inference_rest.md.
+`/ping` and `/invocations` are what SageMaker asks of a container; a body and its answer are those of `infer`.
+Sources: kserve/open-inference-protocol, specification/protocol/inference_rest.md; SageMaker Developer Guide, "Custom
+Inference Code with Hosting Services".
 """
 
 import json
@@ -37,6 +39,10 @@ class Service:
             case ["v2", "health", "ready"]:
                 # The specification's example says "live" here, its implementations "ready": both.
                 return _get(method, {"live": True, "ready": True})
+            case ["ping"]:
+                return _get(method, {"ready": True})
+            case ["invocations"]:
+                return self._infer(method, body)
             case ["v2", "models", name, *rest]:
                 return self._answer_model(method, name, rest, body)
         raise RequestError(404, f"nothing is at {path}")
@@ -54,9 +60,7 @@ class Service:
             case ["ready"]:
                 return _get(method, {"name": self._name, "ready": True})
             case ["infer"]:
-                if method != "POST":
-                    raise RequestError(405, "infer takes POST")
-                return self._infer(body)
+                return self._infer(method, body)
         raise RequestError(404, f"nothing is at /{'/'.join(rest)} of model {name!r}")
 
     def _metadata(self) -> dict[str, Any]:
@@ -68,7 +72,9 @@ class Service:
             "outputs": [facts._asdict() for facts in self._model.outputs],
         }
 
-    def _infer(self, body: bytes) -> dict[str, Any]:
+    def _infer(self, method: str, body: bytes) -> dict[str, Any]:
+        if method != "POST":
+            raise RequestError(405, "inference takes POST")
         request = _object(body)
         inputs = request.get("inputs")
         if not isinstance(inputs, list) or not inputs or not all(isinstance(tensor, dict) for tensor in inputs):

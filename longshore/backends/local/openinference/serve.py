@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from longshore.backends.local.openinference.protocol import Service
 
 _MOST_BODY_BYTES = 256 * 1024 * 1024
+_CONTAINERS_MODEL = "/opt/ml/model"
+"""Where SageMaker puts a model's data into a container."""
 _KEEP_ALIVE_SECONDS = 2 * 60 * 60
 """Longer than a gateway keeps an idle connection (Envoy: 1 h): whoever closes first must not be the one without a
 request to send, or that request is lost."""
@@ -27,11 +29,11 @@ def main() -> None:
     """Load the model, serve it until SIGTERM, finish what is in flight."""
     options = _options()
     # Here and not above: `--help` and a wrong path are told at once, and the model's own imports are the long ones.
-    from longshore.backends.local.openinference.models import ModelError, load
+    from longshore.backends.local.openinference.models import ModelError, load, only_model
     from longshore.backends.local.openinference.protocol import Service
 
     try:
-        model = load(options.model, options.digest)
+        model = load(options.model or only_model(options.folder), options.digest)
     except ModelError as error:
         sys.exit(f"longshore-serve: {error}")
     service = Service(model, options.name, options.version)
@@ -101,7 +103,15 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="longshore-serve", description="Serve one scikit-learn or ONNX model by the Open Inference Protocol v2."
     )
+    # SageMaker starts a container as `IMAGE serve`, so the word alone must do.
+    parser.add_argument("mode", nargs="?", choices=["serve"], default="serve", help="all that there is")
     parser.add_argument("--model", type=Path, default=environment.get("MODEL_PATH"), help="the file; $MODEL_PATH")
+    parser.add_argument(
+        "--folder",
+        type=Path,
+        default=environment.get("SM_MODEL_DIR", _CONTAINERS_MODEL),
+        help="where the only model lies, if no file is named; $SM_MODEL_DIR",
+    )
     parser.add_argument("--name", default=environment.get("MODEL_NAME", "model"), help="the model's name; $MODEL_NAME")
     parser.add_argument("--version", default=environment.get("MODEL_VERSION", "1"), help="$MODEL_VERSION")
     parser.add_argument(
@@ -110,8 +120,6 @@ def _options() -> argparse.Namespace:
         help="sha256:… that the file must have; needed for pickles; $LONGSHORE_MODEL_DIGEST",
     )
     parser.add_argument("--host", default=environment.get("HOST", "127.0.0.1"), help="where to listen; $HOST")
-    parser.add_argument("--port", type=int, default=environment.get("PORT", "8080"), help="$PORT")
-    options = parser.parse_args()
-    if options.model is None:
-        parser.error("--model is needed, or MODEL_PATH in the environment")
-    return options
+    port = environment.get("PORT") or environment.get("SAGEMAKER_BIND_TO_PORT") or "8080"
+    parser.add_argument("--port", type=int, default=port, help="$PORT, $SAGEMAKER_BIND_TO_PORT")
+    return parser.parse_args()

@@ -47,7 +47,7 @@ a percentage of the desired copies. A *name* has lower case letters, digits and 
 Not in this release, and refused in a line that says so:
 
 - the backend `kubernetes`;
-- checks measured from Prometheus, CloudWatch or an HTTP endpoint.
+- checks measured from Prometheus or an HTTP endpoint.
 """
 
 CLI = """\

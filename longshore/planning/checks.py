@@ -105,7 +105,12 @@ def measure(check: Check, evidence: Evidence) -> Measurement:
         over = evidence.bake_ended and not _unread(check, evidence)
         outcome = Outcome.INCONCLUSIVE if over else Outcome.NOT_YET
         return Measurement(check=check.name, outcome=outcome, at=evidence.now, message=chosen)
-    new, old = chosen
+    return compared(check, *chosen, evidence.now)
+
+
+def compared(check: Check, new: Window, old: Window | None, now: datetime) -> Measurement:
+    """Measure a check of single requests by these windows, old's only where it is compared with."""
+    metric = _metric(check)
     value = metric.value(new)
     baseline = None if old is None else metric.value(old)
     p_value = None if old is None else metric.p_value(new, old, check.max_increase or 0.0)
@@ -113,7 +118,7 @@ def measure(check: Check, evidence: Evidence) -> Measurement:
     return Measurement(
         check=check.name,
         outcome=Outcome.FAILED if increased or not _within(check, value) else Outcome.PASSED,
-        at=evidence.now,
+        at=now,
         value=value,
         baseline=baseline,
         samples=metric.samples(new),
@@ -142,6 +147,21 @@ def measure_golden(check: Check, right: int, asked: int, now: datetime, first_wr
         value=value,
         samples=asked,
         message=_sentence(check, value, None, asked) + example,
+    )
+
+
+def gauged(check: Check, value: float, samples: int, window: tuple[datetime, datetime], now: datetime) -> Measurement:
+    """Measure a check of a number that is no count of requests, such as an utilization, by its bounds alone."""
+    bounds = threshold(check)
+    return Measurement(
+        check=check.name,
+        outcome=Outcome.PASSED if _within(check, value) else Outcome.FAILED,
+        at=now,
+        value=value,
+        samples=samples,
+        message=f"{check.measured} {value:.4g} of {samples} {'sample' if samples == 1 else 'samples'}, wanted {bounds}",
+        window_start=window[0],
+        window_end=window[1],
     )
 
 
@@ -177,7 +197,7 @@ def may_end_bake(check: Check, measurement: Measurement) -> bool:
 
 def threshold(check: Check) -> str:
     """What is good, in signs: `≤ 0.01`, `≤ 250 ms`, `≤ baseline + 20%`."""
-    unit = " ms" if check.metric.startswith("latency-") else ""
+    unit = _unit(check)
     parts = [] if check.max is None else [f"≤ {check.max:g}{unit}"]
     parts += [] if check.min is None else [f"≥ {check.min:g}{unit}"]
     parts += [] if check.max_increase is None else [f"≤ baseline + {100 * check.max_increase:g}%"]
@@ -188,7 +208,7 @@ def progress(check: Check, measurement: Measurement | None) -> CheckProgress:
     """A check as people watch it; before its first measurement it is `notYet`."""
     shown = CheckProgress(
         name=check.name,
-        metric=check.metric,
+        metric=check.measured,
         outcome=Outcome.NOT_YET.value,
         threshold=threshold(check),
         enforced=check.mode == "enforce",
@@ -268,14 +288,28 @@ class _Metric:
 def _metric(check: Check) -> _Metric:
     if check.metric == "error-rate":
         return _Metric(samples=lambda w: w.requests, value=lambda w: w.error_rate, p_value=error_rate_p_value)
-    if not check.metric.startswith("latency-p"):
-        raise ValueError(f"{check.metric} is not measured from traffic")
-    quantile = float(check.metric.removeprefix("latency-p")) / 100
+    quantile = quantile_of(check)
+    if quantile is None:
+        raise ValueError(f"{check.measured} is not measured from traffic")
     return _Metric(
         samples=lambda w: w.answered,
         value=lambda w: percentile(w.latency, quantile),
         p_value=lambda new, old, increase: latency_p_value(new, old, increase, quantile),
     )
+
+
+def quantile_of(check: Check) -> float | None:
+    """The share of the requests that a check's value is not exceeded by: 0.99 of `latency-p99`; None of no quantile."""
+    if check.metric is not None:
+        percent = check.metric.removeprefix("latency-p") if check.metric.startswith("latency-p") else None
+    else:
+        statistic = (check.cloudwatch.statistic if check.cloudwatch else None) or ""
+        percent = statistic.removeprefix("p") if statistic.startswith("p") else None
+    return None if percent is None else float(percent) / 100
+
+
+def _unit(check: Check) -> str:
+    return " ms" if (check.metric or "").startswith("latency-") else ""
 
 
 def _chosen(check: Check, evidence: Evidence, samples: Callable[[Window], int]) -> tuple[Window, Window | None] | str:
@@ -328,4 +362,4 @@ def _within(check: Check, value: float) -> bool:
 def _sentence(check: Check, value: float, baseline: float | None, samples: int) -> str:
     """`error-rate 0.15 of 312 requests, baseline 0.001, wanted ≤ 0.01`."""
     compared = "" if baseline is None else f", baseline {baseline:.4g}"
-    return f"{check.metric} {value:.4g} of {samples} requests{compared}, wanted {threshold(check)}"
+    return f"{check.measured} {value:.4g} of {samples} requests{compared}, wanted {threshold(check)}"

@@ -102,7 +102,7 @@ def between(start: Reading, end: Reading) -> Window:
         end=end.at,
         requests=sum(window.requests for window in windows),
         errors=sum(window.errors for window in windows),
-        latency=_summed([window.latency for window in windows]),
+        latency=summed([window.latency for window in windows]),
     )
 
 
@@ -191,7 +191,8 @@ def _difference(start: Sample, end: Sample) -> Window:
     )
 
 
-def _summed(histograms: Sequence[Histogram]) -> Histogram:
+def summed(histograms: Sequence[Histogram]) -> Histogram:
+    """One histogram of all the requests, as far as the buckets surely tell."""
     bounds = sorted({bound for histogram in histograms for bound, _ in histogram})
     return tuple((bound, sum(count_at(histogram, bound) for histogram in histograms)) for bound in bounds)
 

@@ -9,9 +9,11 @@ from longshore.spec.base import Spec
 from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies, parse_duration
 from longshore.spec.release import not_yet_fields
 from longshore.spec.scaling import Scaling
+from longshore.spec.sources import CloudWatch, Source
 
-TRAFFIC_METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy)$"
-GOLDEN_URI = r"^file://"
+METRICS = r"^(error-rate|latency-p\d{1,2}(\.\d)?|accuracy|(cpu|memory|gpu|gpu-memory)-utilization)$"
+_OF_REQUESTS = ("error-rate", "latency-")
+"""Metrics of single requests begin so: their samples are requests, and two versions of them can be compared."""
 
 
 Limit = Annotated[
@@ -26,24 +28,27 @@ Limit = Annotated[
 """A number; of a latency also a duration."""
 
 
-class GoldenSource(Spec):
-    """Golden requests: a JSON Lines file of `{"path", "body", "expect"}`; the metric is the share answered right."""
-
-    golden: str = Field(pattern=GOLDEN_URI, description="The JSON Lines file.")
-
-
 class Check(Spec):
     """A measured condition watched while a batch bakes."""
 
     name: Name = Field(description="Names the check in events; differs from the others'.")
-    metric: str = Field(pattern=TRAFFIC_METRICS, description="error-rate, latency-p50 … latency-p99.9, accuracy.")
+    metric: Annotated[str, Field(pattern=METRICS)] | None = Field(
+        default=None,
+        description="error-rate, latency-p50 … latency-p99.9, accuracy; from CloudWatch also cpu-utilization, "
+        "memory-utilization, gpu-utilization and gpu-memory-utilization, in percent. Left out where the source names "
+        "its own.",
+    )
     max: Limit | None = Field(default=None, description="Largest good value; latency as `250ms`, or in milliseconds.")
     min: Limit | None = Field(default=None, description="Smallest good value.")
     compare: Literal["baseline"] | None = Field(default=None, description="Compare with the old version.")
     max_increase: Share | None = Field(default=None, description="Increase over the old version that is still good.")
     confidence: float = Field(default=0.95, gt=0.5, lt=1, description="Confidence of a comparison.")
-    interval: Duration = Field(default=5.0, gt=0, description="Time between measurements; also the least window.")
-    min_samples: int = Field(default=50, ge=1, description="Fewer requests than this are inconclusive.")
+    interval: Duration = Field(default=5.0, gt=0, description="Time between measurements, and the least window.")
+    min_samples: int = Field(
+        default=50,
+        ge=1,
+        description="Fewer requests than this are inconclusive; 1 where CloudWatch counts something else.",
+    )
     failures: int = Field(default=0, ge=0, description="Failed measurements allowed.")
     errors: int = Field(default=4, ge=0, description="Consecutive could-not-measure allowed.")
     inconclusive: int = Field(default=0, ge=0, description="Inconclusive measurements allowed.")
@@ -53,8 +58,8 @@ class Check(Spec):
         description="bake: while a batch bakes, and in pauses. rollout: also in between, from the first traffic on.",
     )
     source: Annotated[
-        GoldenSource | None,
-        not_yet_fields("prometheus", "cloudwatch", "http", instead="the traffic plane (leave it out) or golden"),
+        Source | None,
+        not_yet_fields("prometheus", "http", instead="the traffic plane (leave it out), golden or cloudwatch"),
     ] = Field(default=None, description="Left out: the traffic plane.")
 
     @model_validator(mode="before")
@@ -66,16 +71,73 @@ class Check(Spec):
         written = {name: given[name] for name in ("max", "min") if isinstance(given.get(name), str)}
         return {**given, **{name: parse_duration(text) * 1000 for name, text in written.items()}}
 
+    @model_validator(mode="before")
+    @classmethod
+    def _cloudwatch_has_its_own_pace(cls, given: Any) -> Any:
+        """Its data come once a period, and those of gauges are few: one for each copy and minute."""
+        source = given.get("source") if isinstance(given, dict) else None
+        asked = source.get("cloudwatch") if isinstance(source, dict) else None
+        if not isinstance(asked, dict):
+            return given
+        paced = {"interval": asked.get("period", "1m"), **given}
+        counts_requests = str(given.get("metric") or asked.get("statistic") or "").startswith((*_OF_REQUESTS, "p"))
+        return paced if counts_requests or "min_samples" in paced else {"minSamples": 1, **paced}
+
     @model_validator(mode="after")
     def _has_a_condition(self) -> Self:
+        if self.cloudwatch is not None and self.cloudwatch.alarm is not None:
+            return self._of_an_alarm()
         if self.compare is None and self.max is None and self.min is None:
             raise ValueError("a check needs max, min, or compare: baseline with maxIncrease")
         if (self.compare is None) != (self.max_increase is None):
             raise ValueError("compare: baseline and maxIncrease go together")
-        if (self.metric == "accuracy") != (self.source is not None):
+        return self
+
+    @model_validator(mode="after")
+    def _fits_its_source(self) -> Self:
+        asked = self.cloudwatch
+        if (self.metric == "accuracy") != (self.golden is not None):
             raise ValueError("accuracy, and only accuracy, is measured from source: {golden: …}")
-        if self.compare is not None and self.source is not None:
-            raise ValueError("golden requests are not compared with a baseline: use min")
+        if asked is None and (self.metric or "").endswith("-utilization"):
+            raise ValueError(f"{self.metric} is measured from source: {{cloudwatch: {{}}}}")
+        if self.metric is None and asked is None:
+            raise ValueError("a check needs a metric: error-rate, or latency-p99, or accuracy")
+        if (self.metric is None) != (asked is not None and not asked.ready_made):
+            raise ValueError("metric is given once: here, or as source.cloudwatch.metric or alarm")
+        if asked is not None and asked.alarm is None and self.interval < asked.period:
+            raise ValueError("interval is at least source.cloudwatch.period: there is nothing new to measure before")
+        if self.compare is not None and not self._comparable:
+            raise ValueError("only error-rate, latencies and percentiles are compared with a baseline: use max or min")
+        return self
+
+    @property
+    def golden(self) -> str | None:
+        """The file of golden requests that it is measured from, if it is."""
+        return self.source.golden if self.source else None
+
+    @property
+    def cloudwatch(self) -> CloudWatch | None:
+        """What of CloudWatch it is measured from, if it is."""
+        return self.source.cloudwatch if self.source else None
+
+    @property
+    def measured(self) -> str:
+        """What is measured, in one word or two: the metric, or what the source calls its own."""
+        asked = self.cloudwatch
+        if asked is not None and asked.alarm is not None:
+            return f"alarm {asked.alarm}"
+        return self.metric or (f"{asked.metric} {asked.statistic}" if asked else "")
+
+    @property
+    def _comparable(self) -> bool:
+        """Whether chance can be told from an increase: what is known of a gauge does not suffice for a test."""
+        if self.metric is None:
+            return self.cloudwatch is not None and (self.cloudwatch.statistic or "").startswith("p")
+        return self.metric.startswith(_OF_REQUESTS)
+
+    def _of_an_alarm(self) -> Self:
+        if any(given is not None for given in (self.max, self.min, self.compare, self.max_increase)):
+            raise ValueError("an alarm has its own threshold: remove max, min, compare and maxIncrease")
         return self
 
 

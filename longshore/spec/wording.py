@@ -5,16 +5,19 @@ from typing import Any
 
 from pydantic_core import ErrorDetails
 
-from longshore.spec.deployment import GOLDEN_URI, TRAFFIC_METRICS
+from longshore.spec.deployment import METRICS
 from longshore.spec.model_version import ABSOLUTE_PATH, DIGEST
 from longshore.spec.quantities import NAME, VERSION
+from longshore.spec.sources import GOLDEN_URI, STATISTIC
 
 _PATTERNS = {
     NAME: "a name has lower case letters, digits and dashes, begins and ends without a dash, and is at most 63 long",
     VERSION: "a version has letters, digits, dashes, dots and underscores, and is at most 63 long",
     DIGEST: "a digest is sha256: and 64 hexadecimal digits, as sha256sum prints them",
     ABSOLUTE_PATH: "a path begins with /",
-    TRAFFIC_METRICS: "the metrics are error-rate, latency-p50 to latency-p99.9, and accuracy",
+    METRICS: "the metrics are error-rate, latency-p50 to latency-p99.9, accuracy, and from CloudWatch "
+    "cpu-utilization, memory-utilization, gpu-utilization and gpu-memory-utilization",
+    STATISTIC: "the statistics are Average, Sum, Minimum, Maximum, SampleCount, and percentiles such as p99",
     GOLDEN_URI: "write file:// and the path of a JSON Lines file",
 }
 

@@ -66,7 +66,7 @@ def smoke(turn: RolloutTurn) -> Decision | None:
 
 def golden(turn: RolloutTurn) -> Decision | None:
     """Golden requests are asked once, before there is traffic; again only where they could not be."""
-    asked = tuple(check for check in baking.checks(turn) if check.source is not None)
+    asked = tuple(check for check in baking.checks(turn) if check.golden is not None)
     if not asked:
         turn.become(stage=Stage.SHIFT, bake=None)
         return None

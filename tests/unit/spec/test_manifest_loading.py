@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from longshore.spec.deployment import GoldenSource
 from longshore.spec.documents import Deployment, ModelVersion, Target
 from longshore.spec.loading import MOST_BYTES, load
 from longshore.spec.problems import ManifestError
+from longshore.spec.sources import Source
 
 EXAMPLE = Path(__file__).parents[3] / "docs" / "example.yaml"
 DEPLOYMENT = """\
@@ -51,7 +51,7 @@ def test_the_whole_example_of_the_design_loads() -> None:
     assert version.spec.server.smoke is not None
     assert deployment.spec.rollout.bake == 30.0
     assert deployment.spec.rollout.checks[1].max_increase == 0.2
-    assert deployment.spec.rollout.checks[2].source == GoldenSource(golden="file:///srv/models/digits-golden.jsonl")
+    assert deployment.spec.rollout.checks[2].source == Source(golden="file:///srv/models/digits-golden.jsonl")
 
 
 ONE_LINE = {
@@ -187,7 +187,7 @@ NOT_IN_THIS_RELEASE = {
         DEPLOYMENT + "  rollout:\n    checks: [{name: a, metric: error-rate, max: 1, source: {prometheus: {}}}]\n",
         (
             "8: spec.rollout.checks[0].source: prometheus is not in this release of Longshore: use the traffic plane "
-            "(leave it out) or golden"
+            "(leave it out), golden or cloudwatch"
         ),
     ),
     "Kubernetes": (

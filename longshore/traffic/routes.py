@@ -148,6 +148,7 @@ def _passed_on(
         METHOD_NOT_ALLOWED,
         f"{route.deployment} is on SageMaker, where a model can be asked by POST alone",
     )
+    refused["response_headers_to_add"].append(header("allow", "POST"))
     return [
         *(
             {"match": match, "route": {**to, **_rewritten("^.*$", f"{upstream.path}{path}"), **_action(route)}}

@@ -66,7 +66,7 @@ def steps(now: Told, then: Told) -> list[Step]:
         return taken[-1].told if taken else now
 
     take(_clusters(at(), {**(now.clusters or {}), **(then.clusters or {})}, then.endpoints))
-    take(_endpoints(at(), _still_needed(now, then)))
+    take(_endpoints(at(), _still_needed(at(), then)))
     if then.listener != now.listener:
         taken.append(Step(Kind.LISTENERS, replace(at(), listener=then.listener)))
     if then.routes != now.routes:

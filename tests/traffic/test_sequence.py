@@ -1,6 +1,6 @@
 """The lossless order: whatever the change, no request is ever sent where nobody is."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from longshore.planning.observed import Copy, CopyState
+from longshore.planning.observed import Copy, CopyState, Upstream
 from longshore.planning.route import Route
 from longshore.traffic.resources import resources
 from longshore.traffic.sequence import Kind, Step, Told, steps, told
 
 
-def at(weights: dict[str, int], copies: Mapping[str, int], *standby: str) -> Told:
-    """What is told of one deployment with so many ready copies of each version."""
+def at(weights: dict[str, int], copies: Mapping[str, int], *standby: str, behind: Collection[str] = ()) -> Told:
+    """What is told of one deployment with so many ready copies of each version; some are behind a service."""
     route = Route(deployment="d", model="m", weights=weights, standby=standby)
     ready = [
         Copy(
@@ -30,7 +30,11 @@ def at(weights: dict[str, int], copies: Mapping[str, int], *standby: str) -> Tol
         for version, count in copies.items()
         for number in range(count)
     ]
-    return told({"d": resources(route, ready)}, "a listener")
+    upstreams = [
+        Upstream(deployment="d", version=version, address="127.0.0.9:443", host="a.example", path="/endpoints/a")
+        for version in behind
+    ]
+    return told({"d": resources(route, ready, upstreams)}, "a listener")
 
 
 NOTHING = told({}, "a listener")
@@ -38,6 +42,7 @@ ONE = at({"1": 100}, {"1": 2})
 BOTH = at({"1": 100}, {"1": 2, "2": 1}, "2")
 SHIFTED = at({"1": 50, "2": 50}, {"1": 2, "2": 1})
 NEXT = at({"2": 100}, {"2": 2})
+SERVICE = at({"1": 100}, {}, behind="1")
 C, E, L, R = Kind.CLUSTERS, Kind.ENDPOINTS, Kind.LISTENERS, Kind.ROUTES
 
 
@@ -56,6 +61,10 @@ C, E, L, R = Kind.CLUSTERS, Kind.ENDPOINTS, Kind.LISTENERS, Kind.ROUTES
         pytest.param(ONE, NEXT, [C, R, C], id="a replacement is made before the other is broken"),
         pytest.param(SHIFTED, at({"2": 100}, {"2": 3}, "1"), [E, R, E], id="added first, taken away last"),
         pytest.param(ONE, NOTHING, [R, C], id="a withdrawn route before its cluster"),
+        pytest.param(NOTHING, SERVICE, [C, R], id="a service brings its address"),
+        pytest.param(SERVICE, at({"2": 100}, {}, behind="12"), [C, R, C], id="services are replaced like copies"),
+        pytest.param(at({}, {}, "1"), at({}, {}, "1", behind="1"), [C, R], id="a version turns out to be a service"),
+        pytest.param(SERVICE, ONE, [C, R], id="a version is at a service no more"),
     ],
 )
 def test_order(now: Told, then: Told, kinds: list[Kind]) -> None:
@@ -63,14 +72,16 @@ def test_order(now: Told, then: Told, kinds: list[Kind]) -> None:
 
 
 worlds = st.builds(
-    lambda first, copies, standby: at(
+    lambda first, copies, standby, behind: at(
         {version: weight for version, weight in (("1", first), ("2", 100 - first)) if weight},
         copies,
         *standby,
+        behind=behind,
     ),
     st.sampled_from([0, 1, 50, 100]),
     st.dictionaries(st.sampled_from(["1", "2", "3"]), st.integers(1, 2)),
     st.sets(st.sampled_from(["1", "2", "3"])),
+    st.sampled_from(["", "3", "12", "123"]),  # versions that share requests are all behind a service, or none is
 )
 
 
@@ -101,7 +112,9 @@ def test_each_step_changes_its_kind_alone(now: Told, then: Told) -> None:
 def test_no_route_leads_to_a_cluster_that_is_not_there(now: Told, then: Told) -> None:
     for step in steps(now, then):
         assert routed(step.told) <= set(step.told.clusters or {})
-        assert set(step.told.endpoints) == set(step.told.clusters or {})
+        assert set(step.told.endpoints) == {
+            name for name, one in (step.told.clusters or {}).items() if one.type == one.EDS
+        }
 
 
 @settings(max_examples=50, deadline=None)

@@ -2,22 +2,24 @@
 
 import asyncio
 import json
+import os
 import socket
 import sysconfig
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
+from ssl import SSLContext
 from typing import Any, Self
 
 from longshore.planning.fence import Fence
-from longshore.planning.observed import Copy, CopyState, Observation
+from longshore.planning.observed import Copy, CopyState, Observation, Upstream
 from longshore.planning.route import Gateway, Route
 from longshore.spec.target import TargetSpec
 from longshore.store.store import Store
-from longshore.traffic.bootstrap import bootstrap
+from longshore.traffic.bootstrap import Machine, bootstrap
 from longshore.traffic.plane import EnvoyTrafficPlane
 from longshore.traffic.port import RouteStatus
 from longshore.traffic.server import DiscoveryServer
@@ -42,16 +44,20 @@ async def until(condition: Any, what: str, within: float = WAIT_S) -> Any:
     return held
 
 
+STATUSES = {"/fail": b"500 Internal Server Error", "/throttled": b"429 Too Many Requests"}
+
+
 class ModelServer:
     """A copy: answers with what it was asked.
 
-    `/slow` takes 2 s, `/ms/N` N ms, `/stream` sends ten parts in 1 s, `/fail` is a 500, `/cut` breaks the
-    connection, `/half` does so in the middle of its answer.
+    `/slow` takes 2 s, `/ms/N` N ms, `/stream` sends ten parts in 1 s, `/fail` is a 500, `/throttled` a 429, `/cut`
+    breaks the connection, `/half` does so in the middle of its answer.
     """
 
-    def __init__(self, name: str, version: str) -> None:
+    def __init__(self, name: str, version: str, tls: SSLContext | None = None) -> None:
         self.name = name
         self.version = version
+        self.tls = tls
         self.state = CopyState.READY
         self.answered = 0
         self._writers: set[asyncio.StreamWriter] = set()
@@ -60,7 +66,7 @@ class ModelServer:
         self.address = ""
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self.tls)
         self.address = f"127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
         return self
 
@@ -109,7 +115,7 @@ class ModelServer:
         head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
         path = head[0].split(" ")[1]
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in head[1:]) if name}
-        body = await _body(reader, headers)
+        body = await body_of(reader, headers)
         if path == "/cut":
             writer.transport.abort()
             return False
@@ -130,14 +136,15 @@ class ModelServer:
             elif path.startswith("/ms/"):
                 await asyncio.sleep(int(path.removeprefix("/ms/")) / 1000)
             said = json.dumps({"copy": self.name, "path": path, "headers": headers, "body": len(body)}).encode()
-            status = b"500 Internal Server Error" if path == "/fail" else b"200 OK"
+            status = STATUSES.get(path, b"200 OK")
             writer.write(b"HTTP/1.1 %s\r\ncontent-length: %d\r\n\r\n%s" % (status, len(said), said))
         await writer.drain()
         self.answered += 1
         return True
 
 
-async def _body(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+async def body_of(reader: asyncio.StreamReader, headers: dict[str, str]) -> bytes:
+    """The body that follows these headers."""
     if "chunked" not in headers.get("transfer-encoding", ""):
         return await reader.readexactly(int(headers.get("content-length", 0)))
     parts = []
@@ -161,34 +168,57 @@ class Answer:
         return json.loads(self.body)
 
 
-async def ask(address: str, path: str, headers: dict[str, str] | None = None, body: bytes | None = None) -> Answer:
-    """One request on a connection of its own."""
+async def ask(
+    address: str,
+    path: str,
+    headers: dict[str, str] | None = None,
+    body: bytes | None = None,
+    chunk: int | None = None,
+) -> Answer:
+    """One request on a connection of its own; with `chunk`, its body comes in parts of that size."""
     host, _, port = address.partition(":")
     lines = [f"{'GET' if body is None else 'POST'} {path} HTTP/1.1", "host: gateway", "connection: close"]
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    lines += [f"content-length: {len(body)}"] if body is not None else []
+    if body is not None:
+        lines += [f"content-length: {len(body)}" if chunk is None else "transfer-encoding: chunked"]
+    if body is not None and chunk is not None:
+        parts = (body[start : start + chunk] for start in range(0, len(body), chunk))
+        body = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in (*parts, b""))
     try:
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write("\r\n".join([*lines, "", ""]).encode() + (body or b""))
         first, *rest = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
         got = {name.lower(): value for name, _, value in (line.partition(": ") for line in rest)}
-        answered = await _body(reader, got)
+        answered = await body_of(reader, got)
         writer.close()
         return Answer(int(first.split(" ")[1]), got, answered)
     except (OSError, asyncio.IncompleteReadError, ValueError):
         return Answer(0)
 
 
+@dataclass(frozen=True)
+class Surroundings:
+    """What Envoys find on their machine."""
+
+    machine: Machine = field(default_factory=Machine)
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Besides what the tests have."""
+
+
 class Envoy:
     """One Envoy process, started from our bootstrap."""
 
-    def __init__(self, node: str, discovery: str, folder: Path, address: str | None = None) -> None:
+    def __init__(
+        self, node: str, discovery: str, folder: Path, address: str | None, surroundings: "Surroundings"
+    ) -> None:
         self.node = node
+        self._environment = surroundings.environment
         self.address = address or f"127.0.0.1:{free_port()}"
         self.admin = f"127.0.0.1:{free_port()}"
         self._config = folder / f"{node}.json"
         self._log = folder / f"{node}.log"
-        config = bootstrap(node_id=node, listen=self.address, admin=self.admin, discovery=discovery)
+        addresses = {"listen": self.address, "admin": self.admin, "discovery": discovery}
+        config = bootstrap(node_id=node, machine=surroundings.machine, **addresses)
         self._config.write_text(json.dumps(config))
         self._process: asyncio.subprocess.Process | None = None
 
@@ -201,6 +231,7 @@ class Envoy:
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
+                env={**os.environ, **self._environment},
             )
 
     async def kill(self) -> None:
@@ -213,12 +244,17 @@ class Envoy:
         """What it wrote."""
         return self._log.read_text()
 
+    def config(self) -> str:
+        """What it was started with."""
+        return self._config.read_text()
+
 
 class Rig:
     """A store, a discovery server, Envoys and copies, and the short words to play with them."""
 
-    def __init__(self, store: Store, folder: Path) -> None:
+    def __init__(self, store: Store, folder: Path, surroundings: Surroundings) -> None:
         self.store = store
+        self._surroundings = surroundings
         self.plane = EnvoyTrafficPlane(store.traffic)
         self.server = DiscoveryServer(store.traffic, "127.0.0.1:0")
         self.envoys: list[Envoy] = []
@@ -238,7 +274,7 @@ class Rig:
 
     async def start_envoy(self, node: str, address: str | None = None) -> Envoy:
         """Start another Envoy."""
-        envoy = Envoy(node, self.server.address, self._folder, address)
+        envoy = Envoy(node, self.server.address, self._folder, address, self._surroundings)
         self.envoys.append(envoy)
         await envoy.start()
         return envoy
@@ -248,13 +284,21 @@ class Rig:
         self.server = DiscoveryServer(self.store.traffic, self.server.address)
         await self.server.start()
 
-    async def observe(self, *servers: ModelServer, more: tuple[Copy, ...] = ()) -> None:
+    async def observe(
+        self, *servers: ModelServer, more: tuple[Copy, ...] = (), upstreams: tuple[Upstream, ...] = ()
+    ) -> None:
         """Save what a backend sees now."""
         self._sequence += 1
         copies = (*(server.copy() for server in servers), *more)
-        await self.store.fleet.save_observation(
-            Observation(target="here", sequence=self._sequence, at=datetime.now(UTC), hosts=(), copies=copies)
+        observation = Observation(
+            target="here",
+            sequence=self._sequence,
+            at=datetime.now(UTC),
+            hosts=(),
+            copies=copies,
+            upstreams=upstreams,
         )
+        await self.store.fleet.save_observation(observation)
 
     async def send(
         self, weights: dict[str, int], *standby: str, deployment: str = "digits", idempotent: bool = False
@@ -308,13 +352,16 @@ class Rig:
         return await ask((envoy or self.envoy).address, f"/v1/models/digits{path}", named)
 
     @asynccontextmanager
-    async def load(self, rate: float, paths: tuple[str, ...]) -> AsyncIterator[Counter[int]]:
+    async def load(
+        self, rate: float, paths: tuple[str, ...], get: Callable[[str], Awaitable[Answer]] | None = None
+    ) -> AsyncIterator[Counter[int]]:
         """Requests at a steady rate while the block runs, the paths in turn; in the end, answers by status."""
         statuses: Counter[int] = Counter()
         asked: set[asyncio.Task[None]] = set()
+        get = get or self.get
 
         async def one(path: str) -> None:
-            answer = await self.get(path)
+            answer = await get(path)
             statuses[answer.status if path != "/stream" or answer.body == b"part " * 10 else 0] += 1
 
         async def steadily() -> None:
@@ -335,10 +382,12 @@ class Rig:
 
 
 @asynccontextmanager
-async def rig_of(store: Store, folder: Path, *nodes: str) -> AsyncIterator[Rig]:
+async def rig_of(
+    store: Store, folder: Path, *nodes: str, surroundings: Surroundings | None = None
+) -> AsyncIterator[Rig]:
     """A rig with Envoys that run; nothing is left behind."""
     await store.targets.put("here", TargetSpec(backend="local"), "test")
-    rig = Rig(store, folder)
+    rig = Rig(store, folder, surroundings or Surroundings())
     await rig.server.start()
     try:
         for node in nodes:

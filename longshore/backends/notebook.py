@@ -37,8 +37,8 @@ class Notebook(Protocol):
     async def pages(self, deployment: str | None = None) -> dict[tuple[str, str], Page]:
         """(deployment, version) → what was noted of it; of all deployments, or of one."""
 
-    def turn(self, deployment: str, fence: Fence) -> AbstractAsyncContextManager[Turn]:
-        """Wait for the deployment's turn, and pass its fence.
+    def turn(self, deployment: str, fence: Fence | None) -> AbstractAsyncContextManager[Turn]:
+        """Wait for the deployment's turn, and pass its fence; without one, to tidy up what is over.
 
         Raises:
             FenceRefusedError: a later step had its turn already.

@@ -82,15 +82,16 @@ class Notes:
             return {(row.deployment, row.version): row.page for row in (await connection.execute(query)).all()}
 
     @asynccontextmanager
-    async def turn(self, deployment: str, fence: Fence) -> AsyncIterator[NoteTurn]:
-        """Wait for the deployment's turn, and pass its fence.
+    async def turn(self, deployment: str, fence: Fence | None) -> AsyncIterator[NoteTurn]:
+        """Wait for the deployment's turn, and pass its fence; without one, to tidy up what is over.
 
         Raises:
             FenceRefusedError: a later step had its turn already.
             TurnTakenError: another's turn did not end in time.
         """
         async with self._lock(deployment):
-            await self._pass_fence(deployment, fence)
+            if fence is not None:
+                await self._pass_fence(deployment, fence)
             pages = await self.pages(deployment)
             yield NoteTurn(
                 self._database, self._target, deployment, {version: page for (_, version), page in pages.items()}

@@ -1,45 +1,144 @@
 """The Backend port over a SageMaker endpoint that many models share."""
 
+import asyncio
+import json
+import time
 from typing import Any
 
 from longshore.backends.notebook import Notebook
 from longshore.backends.port import BackendError, CopiesLevel, HttpAnswer
+from longshore.backends.sagemaker import picture
+from longshore.backends.sagemaker.components import Components
+from longshore.backends.sagemaker.endpoint import SharedEndpoint
+from longshore.backends.sagemaker.errors import AbsentError, AwsError
+from longshore.backends.sagemaker.reading import Pace, Reader
 from longshore.backends.sagemaker.site import Site
+from longshore.backends.sagemaker.verifying import Verifier
 from longshore.planning.observed import Copy, Observation
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.sagemaker import SageMakerTarget
 from longshore.spec.target import Host
 
+MODEL_ERROR = 424
+"""SageMaker's status when the container itself answered with an error."""
+LONGEST_INVOCATION_S = 70.0
+"""SageMaker gives up on a container after 60 s."""
+LOG_GROUP = "/aws/sagemaker/InferenceComponents/"
+LOG_STREAMS = 10
+"""Newest streams that are read for the last lines; each copy's container has its own."""
+
 
 class SageMakerBackend:
-    """One target's copies as counts of inference components; each version of a deployment has one."""
+    """One target's copies as counts of inference components; each version of a deployment has one.
 
-    def __init__(self, target: str, spec: SageMakerTarget, notebook: Notebook) -> None:
+    It keeps nothing but readings: what must last is in the notebook, and any number of workers may have one of it.
+    """
+
+    def __init__(self, target: str, spec: SageMakerTarget, notebook: Notebook, pace: Pace | None = None) -> None:
         self.site = Site(target, spec, notebook)
+        self.reader = Reader(self.site, pace)
+        self._endpoint = SharedEndpoint(self.site, self.reader)
+        self._components = Components(self.site, self.reader, self._endpoint)
+        self._verifier = Verifier(self.site.aws)
 
     async def declare(self, hosts: tuple[Host, ...]) -> None:
-        """Make the target's endpoint, or check the one that is there."""
-        raise self._not_yet("declare")
+        """Make the target's endpoint, or check the one that is there; see `SharedEndpoint.declare`."""
+        if hosts:
+            message = f"target {self.site.target}: hosts are not declared on SageMaker, its instances are"
+            raise BackendError("HostsDeclared", message, retryable=False)
+        await self._endpoint.declare()
 
     async def verify(self, model: str, version: str, spec: ModelVersionSpec) -> None:
-        """Check artifact and image."""
-        raise self._not_yet("verify")
+        """Check artifact and image; see `Verifier.verify`."""
+        await self._verifier.verify(model, version, spec)
 
     async def ensure(self, level: CopiesLevel) -> Observation:
-        """Bring one version of a deployment to a level."""
-        raise self._not_yet("ensure")
+        """Bring one version of a deployment to a level, as far as one change goes; see `Components.ensure`."""
+        await self._components.ensure(level)
+        return await self.observe(level.deployment)
 
     async def observe(self, deployment: str | None = None) -> Observation:
-        """Read the whole target, or one deployment's part of it."""
-        raise self._not_yet("observe")
+        """Read the whole target, or one deployment's part of it. A reading is shared for some seconds: see `Pace`."""
+        sequence = await self.site.notebook.begin_reading()
+        noted = await self.reader.noted()
+        view = await self.reader.view(noted, deployment)
+        if deployment is None:
+            await self._components.sweep(noted, view)
+        now = self.reader.clock()
+        drawn = picture.draw(view, noted, now)
+        url = await self.site.aws.url("sagemaker-runtime")
+        ways = picture.upstreams(noted, view.endpoint.name, url, self.site.aws.region, self.site.spec.role)
+        return Observation(
+            target=self.site.target,
+            sequence=sequence,
+            at=now,
+            hosts=drawn.hosts,
+            copies=tuple(one for one in drawn.copies if deployment in {None, one.deployment}),
+            deployment=deployment,
+            upstreams=tuple(one for one in ways if deployment in {None, one.deployment}),
+            differences=tuple(one for one in drawn.differences if deployment in {None, one.deployment}),
+        )
 
     async def send(self, copy: Copy, method: str, path: str, body: Any | None, timeout: float) -> HttpAnswer:
-        """Send one request to the component of a copy."""
-        raise self._not_yet("send")
+        """Send one request to the component of a copy; which of its copies answers, SageMaker chooses.
+
+        Raises:
+            BackendError: reason `CopyUnreachable` for anything but POST /invocations; or AWS refused.
+        """
+        if (method, path) != ("POST", "/invocations"):
+            message = f"copy {copy.id} cannot be asked for {method} {path}: SageMaker passes on POST /invocations alone"
+            raise BackendError("CopyUnreachable", message, retryable=False)
+        began = time.monotonic()
+        try:
+            answer = await self.site.aws.call_within(
+                min(timeout, LONGEST_INVOCATION_S),
+                "sagemaker-runtime",
+                "InvokeEndpoint",
+                EndpointName=self.site.spec.endpoint,
+                InferenceComponentName=component_of(copy.id),
+                ContentType="application/json",
+                Body=json.dumps(body).encode(),
+            )
+            content = await asyncio.to_thread(answer["Body"].read)
+        except AwsError as error:
+            if error.code != "ModelError":
+                raise
+            return HttpAnswer(status=MODEL_ERROR, body=error.said.encode(), seconds=time.monotonic() - began)
+        return HttpAnswer(status=200, body=content, seconds=time.monotonic() - began)
 
     async def logs(self, copy_id: str, tail: int) -> list[str]:
-        """The last lines that the component's copies wrote."""
-        raise self._not_yet("logs")
+        """The last lines that a component's copies wrote, as CloudWatch Logs has them.
 
-    def _not_yet(self, verb: str) -> BackendError:
-        return BackendError("NotYet", f"target {self.site.target}: {verb} is not there yet", retryable=False)
+        SageMaker keeps them apart by container, which it does not name, so those of all copies come together.
+        """
+        group = LOG_GROUP + component_of(copy_id)
+        try:
+            streams = await self.site.aws.call(
+                "logs",
+                "DescribeLogStreams",
+                logGroupName=group,
+                orderBy="LastEventTime",
+                descending=True,
+                limit=LOG_STREAMS,
+            )
+        except AbsentError:
+            return []
+        answers = await asyncio.gather(
+            *(
+                self.site.aws.call(
+                    "logs",
+                    "GetLogEvents",
+                    logGroupName=group,
+                    logStreamName=stream["logStreamName"],
+                    limit=max(1, tail),
+                )
+                for stream in streams["logStreams"]
+            )
+        )
+        events = sorted((event["timestamp"], event["message"]) for answer in answers for event in answer["events"])
+        return [message.rstrip("\n") for _, message in events][-tail:] if tail else []
+
+
+def component_of(copy_id: str) -> str:
+    """The component whose copy has this id; see `picture.copy_id`."""
+    return copy_id.rpartition("#")[0] or copy_id

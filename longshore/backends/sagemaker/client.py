@@ -37,13 +37,21 @@ class Aws:
         self._clients: dict[tuple[str, float], Any] = {}
         self._making = threading.Lock()
 
-    async def call(self, service: str, operation: str, /, *, read_s: float = READ_S, **request: Any) -> dict[str, Any]:
+    async def call(self, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
         """Make one call; `operation` is AWS's own word.
+
+        Raises:
+            AwsError: AWS refused it, or did not answer; `AbsentError` and `TakenError` are kinds of it.
+        """
+        return await self.call_within(READ_S, service, operation, **request)
+
+    async def call_within(self, read_s: float, service: str, operation: str, /, **request: Any) -> dict[str, Any]:
+        """Make one call whose answer may take so many seconds.
 
         A call that is cancelled is still waited for: whoever comes next must not be overtaken by it.
 
         Raises:
-            AwsError: AWS refused it, or did not answer; `AbsentError` and `TakenError` are kinds of it.
+            AwsError: as `call`.
         """
         work = asyncio.create_task(asyncio.to_thread(self._call, service, operation, read_s, request))
         try:

@@ -35,8 +35,12 @@ class VersionPage(Value):
     accelerator_memory_gib: float = 0
     specification: dict[str, Any] = {}
     """As we asked for it, in SageMaker's words; what is found otherwise is a difference."""
+    settled: int | None = None
+    """The CopyCount that SageMaker last accepted from us; another than `count` is yet to be asked for."""
     made: bool = False
-    """Whether it was seen to be there; before that, it may have to be made."""
+    """Whether SageMaker accepted to make it, and it was not deleted by us since."""
+    had: int = 0
+    """Copies that were ready when we last asked for a change: the least that are during it."""
     asked_at: datetime | None = None
     """When we last asked SageMaker to change it; for a while after, it may describe what was before."""
     scaled: bool = False

@@ -1,0 +1,208 @@
+"""What a target holds, from what SageMaker described and what we noted. Pure.
+
+SageMaker's copies are counts. So a version's copies are called `component#0 …`; the first are those that are ready, the
+newest are those that drain, for which of them SageMaker ends nobody can choose. Right after a change of ours SageMaker
+may still describe what was before: for so long, what we noted counts.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
+from typing import Final
+
+from longshore.backends.sagemaker import hosts as instances
+from longshore.backends.sagemaker import specification
+from longshore.backends.sagemaker.pages import DeploymentPage, VersionPage
+from longshore.backends.sagemaker.seen import Component, Endpoint, View, lacks_capacity
+from longshore.backends.sagemaker.trust import differences, recent, trusted
+from longshore.planning.observed import Copy, CopyState, Difference, ObservedHost, Upstream
+from longshore.planning.refusals import INSUFFICIENT_CAPACITY
+from longshore.spec.base import Value
+
+BACK_OFF: Final = timedelta(minutes=5)
+"""How long no instance is promised after SageMaker had none."""
+LOST: Final = "CopyLost"
+"""Why a copy is not ready that was."""
+
+
+class Noted(Value):
+    """All pages of a target."""
+
+    versions: dict[tuple[str, str], VersionPage] = {}
+    """(deployment, version) → page."""
+    deployments: dict[str, DeploymentPage] = {}
+
+
+class Picture(Value):
+    """What one reading says: an observation but for its sequence."""
+
+    hosts: tuple[ObservedHost, ...]
+    copies: tuple[Copy, ...]
+    differences: tuple[Difference, ...]
+
+
+def draw(view: View, noted: Noted, now: datetime) -> Picture:
+    """The picture of a whole target."""
+    there = _beside_strangers(view, noted, refused=refused(view, noted, now))
+    shown = {
+        key: tuple(_states(page, view.components.get(page.component), view.endpoint, now))
+        for key, page in _by_age(noted, view)
+    }
+    needs = [need for key, states in shown.items() for need in _needs(noted.versions[key], len(states))]
+    places = instances.packed(there, needs)
+    copies = [
+        one
+        for key, states in shown.items()
+        for one in _copies(key, noted.versions[key], view.components.get(noted.versions[key].component), states, places)
+    ]
+    told = [
+        difference
+        for key, page in sorted(noted.versions.items())
+        for difference in differences(*key, page, view.components.get(page.component), now)
+    ]
+    return Picture(hosts=there, copies=tuple(copies), differences=tuple(told))
+
+
+def refused(view: View, noted: Noted, now: datetime) -> bool:
+    """Whether SageMaker said lately that it has no more instances."""
+    ours = {page.component for page in noted.versions.values()}
+    if any(view.components[name].lacks_capacity for name in ours & view.components.keys()):
+        return True
+    notes = (page.refused for page in noted.deployments.values())
+    return any(note is not None and now < note.at + BACK_OFF for note in notes)
+
+
+def upstreams(noted: Noted, endpoint: str, url: str, region: str, role: str | None) -> tuple[Upstream, ...]:
+    """Where the requests of each version go; `url` is the runtime's."""
+    scheme, _, rest = url.partition("://")
+    authority = rest.split("/", 1)[0]
+    host, _, port = authority.partition(":")
+    tls = scheme == "https"
+    return tuple(
+        Upstream(
+            deployment=deployment,
+            version=version,
+            address=f"{host}:{port or (443 if tls else 80)}",
+            tls=tls,
+            host=authority,
+            path=f"/endpoints/{endpoint}",
+            headers={"X-Amzn-SageMaker-Inference-Component": page.component},
+            signed_for=f"sagemaker/{region}",
+            role=role,
+        )
+        for (deployment, version), page in sorted(noted.versions.items())
+    )
+
+
+class State(Value):
+    """How one copy stands."""
+
+    state: CopyState
+    reason: str | None = None
+    message: str | None = None
+
+
+def _states(page: VersionPage, seen: Component | None, endpoint: Endpoint, now: datetime) -> Iterator[State]:
+    """Of each copy in turn: those that serve, those that drain, and last those that SageMaker is ending."""
+    count = trusted(page, seen, now)
+    level = count if page.scaled else min(count, page.level)
+    ready = _ready(page, seen, count)
+    for index in range(count):
+        if index >= level:
+            yield State(state=CopyState.DRAINING)
+        elif index < ready:
+            yield State(state=CopyState.READY)
+        else:
+            yield _not_ready(page, seen, endpoint, now, index)
+    for _ in range(count, seen.current if seen else 0):
+        yield State(state=CopyState.ENDING)
+
+
+def _ready(page: VersionPage, seen: Component | None, count: int) -> int:
+    """How many copies answer. While SageMaker is changing the component, no more than did before."""
+    if seen is None or seen.status == "Deleting":
+        return 0
+    if page.scaled or (seen.status == "InService" and seen.desired == count):
+        return min(seen.current, count)
+    return min(seen.current, count, page.had)
+
+
+def _not_ready(page: VersionPage, seen: Component | None, endpoint: Endpoint, now: datetime, index: int) -> State:
+    if seen is None or seen.status == "Deleting":
+        return State(state=CopyState.STARTING)
+    said = (seen.failure, *(endpoint.messages if seen.moving else ()))
+    if words := next((word for word in said if word and lacks_capacity(word)), None):
+        return State(state=CopyState.STARTING, reason=INSUFFICIENT_CAPACITY, message=words)
+    if seen.status == "Failed":
+        return State(state=CopyState.FAILED, reason="ComponentFailed", message=seen.failure or "SageMaker says no more")
+    settled = seen.status == "InService" and not recent(page, now)
+    if settled or index < page.had:
+        told = f"SageMaker runs {seen.current} of {seen.desired} copies of {seen.name}"
+        return State(state=CopyState.UNREADY, reason=LOST, message=told)
+    return State(state=CopyState.STARTING)
+
+
+def _copies(
+    key: tuple[str, str],
+    page: VersionPage,
+    seen: Component | None,
+    states: Iterable[State],
+    places: Mapping[str, instances.Place],
+) -> Iterator[Copy]:
+    deployment, version = key
+    for index, state in enumerate(states):
+        name = copy_id(page.component, index)
+        yield Copy(
+            id=name,
+            deployment=deployment,
+            model=page.model,
+            version=version,
+            host=places[name].host,
+            accelerators=places[name].accelerators,
+            state=state.state,
+            reason=state.reason,
+            message=state.message,
+            started_at=seen.created_at if seen else None,
+        )
+
+
+def copy_id(component: str, index: int) -> str:
+    """What we call a copy."""
+    return f"{component}#{index}"
+
+
+def _needs(page: VersionPage, copies: int) -> Iterator[instances.Need]:
+    for index in range(copies):
+        yield instances.Need(
+            id=copy_id(page.component, index),
+            accelerators=page.accelerators,
+            memory_gib=page.accelerator_memory_gib,
+            hosts=instances.share(page.placement, index),
+        )
+
+
+def _by_age(noted: Noted, view: View) -> Iterable[tuple[tuple[str, str], VersionPage]]:
+    """Older components first: they found their place before the younger ones, and keep it here, too."""
+
+    def age(entry: tuple[tuple[str, str], VersionPage]) -> tuple[bool, float, tuple[str, str]]:
+        key, page = entry
+        seen = view.components.get(page.component)
+        return (seen is None, seen.created_at.timestamp() if seen else 0.0, key)
+
+    return sorted(noted.versions.items(), key=age)
+
+
+def _beside_strangers(view: View, noted: Noted, *, refused: bool) -> tuple[ObservedHost, ...]:
+    """The hosts without the accelerators that components of others hold."""
+    ours = {page.component for page in noted.versions.values()}
+    there = instances.hosts(view.endpoint, refused=refused)
+    needs = [
+        instances.Need(id=copy_id(name, index), accelerators=specification.accelerators(seen.specification))
+        for name, seen in sorted(view.components.items())
+        if name not in ours
+        for index in range(max(seen.desired, seen.current))
+    ]
+    held: Counter[str] = Counter()
+    for place in instances.packed(there, needs).values():
+        held[place.host] += len(place.accelerators)
+    return tuple(host.model_copy(update={"accelerators": host.accelerators - held[host.name]}) for host in there)

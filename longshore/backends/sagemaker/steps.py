@@ -1,0 +1,113 @@
+"""What a level asks of SageMaker: one change at most, and what to note before and after it. Pure."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from longshore.backends.port import BackendError, CopiesLevel
+from longshore.backends.sagemaker.pages import VersionPage
+from longshore.backends.sagemaker.seen import Component
+from longshore.backends.sagemaker.trust import changed_outside, differences, recent, trusted
+from longshore.spec.base import Value
+
+
+class Call(StrEnum):
+    """The one change that SageMaker is asked for."""
+
+    NONE = "none"
+    CREATE = "create"
+    COUNT = "count"
+    """Another CopyCount."""
+    RESTORE = "restore"
+    """The whole specification again, and the count: what somebody else changed is undone."""
+    DELETE = "delete"
+
+
+class Step(Value):
+    """The page to note before the call, and the call."""
+
+    page: VersionPage
+    call: Call = Call.NONE
+    anew: bool = False
+    """The level is reached by a new component, once this one is deleted: to be asked again."""
+
+    def done(self, now: datetime) -> VersionPage:
+        """The page to note after SageMaker accepted the call."""
+        if self.call is Call.NONE:
+            return self.page
+        made = self.call is not Call.DELETE
+        return self.page.model_copy(update={"settled": self.page.count, "made": made, "asked_at": now})
+
+
+def needs_look(level: CopiesLevel, page: VersionPage) -> bool:
+    """Whether SageMaker must be asked how the component is, before anything is decided about it.
+
+    A level that needs no other count than the one that SageMaker accepted last, as when copies begin to drain, needs
+    no asking: what somebody else changed meanwhile shows at the next reading.
+    """
+    settled = page.made and page.settled == page.count and not page.scaled
+    return level.take or not settled or _count(level, page.count) != page.count
+
+
+def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: datetime) -> Step:
+    """The step from what is there to the level.
+
+    Raises:
+        BackendError: reason `ComponentBusy`, retryable: SageMaker is still changing it, and refuses another change.
+    """
+    there = trusted(page, seen, now) if seen is not None or page.made else 0
+    count = _count(level, there)
+    noted = page.model_copy(update={"level": level.copies, "count": count, "placement": level.placement})
+    outside = changed_outside(page, seen, now) and not level.take
+    if seen is None:
+        return _of_nothing(page, noted, now, outside=outside)
+    if seen.status == "Deleting":
+        if count:
+            raise busy(seen.name, seen.status)
+        return Step(page=_gone(noted))
+    if not count:
+        return Step(page=noted, call=Call.DELETE)
+    if outside:
+        return Step(page=noted)
+    asked = noted.model_copy(update={"had": seen.current})
+    if level.take and any(one.what.startswith("Specification") for one in differences("", "", page, seen, now)):
+        return _when_idle(Step(page=asked, call=Call.RESTORE), seen)
+    if seen.desired == count:
+        return Step(page=noted.model_copy(update={"settled": count, "made": True}))
+    if seen.status == "Failed" and not seen.current:
+        # It never came to be; another number of its copies is to be had from a new one only.
+        gone = noted.model_copy(update={"level": 0, "count": 0})
+        return Step(page=gone, call=Call.DELETE, anew=True)
+    return _when_idle(Step(page=asked, call=Call.COUNT), seen)
+
+
+def busy(component: str, status: str) -> BackendError:
+    """SageMaker is changing the component, and takes no other change until it is done."""
+    message = f"SageMaker is still busy with {component} ({status}); it takes the change when that is over"
+    return BackendError("ComponentBusy", message, retryable=True)
+
+
+def _of_nothing(page: VersionPage, noted: VersionPage, now: datetime, *, outside: bool) -> Step:
+    """There is no component, or SageMaker does not tell of it yet."""
+    if page.made and recent(page, now):
+        if noted.count != page.settled:
+            raise busy(page.component, "not described yet")
+        return Step(page=noted)
+    # Somebody else deleted it: theirs to say whether it shall be there. Nobody made it yet: ours.
+    if not noted.count:
+        return Step(page=_gone(noted))
+    return Step(page=noted) if outside else Step(page=noted.model_copy(update={"had": 0}), call=Call.CREATE)
+
+
+def _gone(page: VersionPage) -> VersionPage:
+    return page.model_copy(update={"settled": 0, "made": False})
+
+
+def _count(level: CopiesLevel, there: int) -> int:
+    """The CopyCount for a level: surplus copies that drain are still there, so they count."""
+    return max(level.copies, there) if level.surplus == "drain" else level.copies
+
+
+def _when_idle(wanted: Step, seen: Component) -> Step:
+    if seen.moving:
+        raise busy(seen.name, seen.status)
+    return wanted

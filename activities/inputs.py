@@ -116,10 +116,11 @@ class RouteOutput(Value):
 
 
 class DrainedInput(Value):
-    """Addresses of copies that drain."""
+    """Addresses of copies that drain, and versions that do as a whole."""
 
     deployment: str
     addresses: tuple[str, ...]
+    versions: tuple[str, ...] = ()
 
 
 class FreezeInput(Value):

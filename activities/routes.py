@@ -52,8 +52,9 @@ class RouteActivities:
         status = await self._traffic.status(await self._traffic.revision(), ACK_WAIT)
         if not status.acked:
             return DrainReport(acked=False, in_flight=0)
-        active = await self._traffic.active_requests(asked.addresses)
-        return DrainReport(acked=True, in_flight=sum(active.values()))
+        active = await self._traffic.active_requests(asked.addresses) if asked.addresses else {}
+        whole = await self._traffic.requests_at(asked.deployment, asked.versions) if asked.versions else {}
+        return DrainReport(acked=True, in_flight=sum(active.values()) + sum(whole.values()))
 
 
 def _acked(status: RouteStatus) -> Acked:

@@ -171,8 +171,10 @@ class Hands:
         return {"acked": await self._call("withdraw_route", asked, Acked, TASK_QUEUE, "withdraw the route")}
 
     async def _drained(self, action: Drained) -> Given:
-        asked = DrainedInput(deployment=self._order.deployment, addresses=action.addresses)
-        summary = f"requests still at {len(action.addresses)} draining copies"
+        asked = DrainedInput(deployment=self._order.deployment, addresses=action.addresses, versions=action.versions)
+        where = [f"version {version}" for version in action.versions]
+        where += [f"{len(action.addresses)} draining copies"] if action.addresses else []
+        summary = f"requests still at {' and '.join(where)}"
         return {"drain": await self._call("read_draining", asked, DrainReport, TASK_QUEUE, summary)}
 
     async def _read_route(self, _: ReadRoute) -> Given:

@@ -167,6 +167,8 @@ class Drained(Value):
 
     kind: Literal["drained"] = "drained"
     addresses: tuple[str, ...]
+    versions: tuple[str, ...] = ()
+    """Those whose copies have no addresses, and drain all of them."""
 
 
 class Measure(Value):

@@ -200,11 +200,11 @@ class Turn(Generic[S]):
             self.become(draining=Draining(version=version, level=level, until=until))
             return self.act(Ensure(version=version, copies=level, surplus="drain", step=self.next_step()))
         if not work.ending:
-            addresses = tuple(copy.address for copy in facts.draining(version) if copy.address)
+            asked = self._still_asked(version, level)
             done = facts.drain is not None and facts.drain.acked and facts.drain.in_flight == 0
-            if addresses and not done and self.now < work.until:
+            if asked and not done and self.now < work.until:
                 if facts.drain is None:
-                    return self.act(Drained(addresses=addresses))
+                    return self.act(asked)
                 return self.poll()
             limit = self.now + END_LIMIT
             self.become(draining=work.model_copy(update={"ending": True, "until": limit}))
@@ -217,6 +217,19 @@ class Turn(Generic[S]):
             message = f"copies of version {version} do not end: {stuck}; see longshore logs {self.order.deployment}"
             return self.fail("CopiesDoNotEnd", message)
         return self.look()
+
+    def _still_asked(self, version: str, level: int) -> Drained | None:
+        """Where draining copies may have requests; None where there is nothing to wait for.
+
+        Of copies behind one service nobody out here knows which of them a request is at, so those of a version are
+        waited for once none of it is to stay. The service itself spares a copy that it ends on our word.
+        """
+        draining = self.facts.draining(version)
+        addresses = tuple(copy.address for copy in draining if copy.address)
+        observed = self.facts.observation
+        behind = {upstream.version for upstream in observed.upstreams} if observed else set()
+        versions = (version,) if draining and not level and version in behind else ()
+        return Drained(addresses=addresses, versions=versions) if addresses or versions else None
 
     def shift(
         self, weights: dict[str, int], standby: tuple[str, ...], cause: str, batch: int | None

@@ -7,9 +7,13 @@ from pathlib import Path
 import httpx
 import pytest
 from runtime_rig import BEHAVIOUR, COMPONENT, ENDPOINT, KEY_ID, SECRET, Runtime, component, self_made
+from temporalio.testing import ActivityEnvironment
 from traffic_rig import Answer, ModelServer, Rig, Surroundings, ask, rig_of, until
 
+from activities.inputs import DrainedInput
+from activities.routes import RouteActivities
 from longshore.planning.observed import CopyState
+from longshore.planning.operation import DrainReport
 from longshore.store.store import Store
 from longshore.traffic.admin import Admin
 from longshore.traffic.bootstrap import Machine
@@ -150,9 +154,9 @@ async def test_requests_in_flight_at_a_version_are_counted(signing: Rig, runtime
 
     await until(three, "three requests in flight")
     await signing.publish({"2": 100}, "1")
-    assert (await signing.plane.requests_at("digits", ("1",)))["1"] == 3
+    assert await _drained(signing, "1") == DrainReport(acked=True, in_flight=3)
     assert {answer.status for answer in await asyncio.gather(*asked)} == {200}
-    assert await _nothing_at(signing, "1")
+    assert await _drained(signing, "1") == DrainReport(acked=True, in_flight=0)
 
 
 async def test_what_aws_refuses_counts_as_an_error(signing: Rig, runtime: Runtime) -> None:
@@ -259,6 +263,13 @@ async def _more(runtime: Runtime, requests: int) -> None:
 
 async def _nothing_at(rig: Rig, version: str) -> bool:
     return await rig.plane.requests_at("digits", (version,)) == {version: 0}
+
+
+async def _drained(rig: Rig, version: str) -> DrainReport:
+    """What an operation reads that waits for a version's last requests."""
+    asked = DrainedInput(deployment="digits", addresses=(), versions=(version,))
+    report: DrainReport = await ActivityEnvironment().run(RouteActivities(rig.plane).drained, asked)
+    return report
 
 
 async def _unsigned(rig: Rig) -> dict[str, int]:

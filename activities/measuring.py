@@ -5,14 +5,17 @@ from datetime import datetime
 
 from activities.inputs import MeasureInput
 from longshore.backends import golden
-from longshore.backends.port import Backend
+from longshore.backends.naming import names_of
+from longshore.backends.port import Backend, BackendError
 from longshore.planning.checks import Evidence, Measurement, could_not_measure, measure, measure_golden, pruned
 from longshore.planning.observed import Copy, Observation, Sample
 from longshore.planning.steady import Foresight
+from longshore.sources.port import Asked, MetricSource
 from longshore.spec.deployment import Check
 from longshore.store.store import Store
 from longshore.traffic.port import TrafficError, TrafficPlane
 
+NO_CLOUDWATCH = "CloudWatch is not asked where traffic is simulated"
 MANY_READINGS = 128
 """Readings of a batch from which on it is worth forgetting some: ten minutes of a check every five seconds."""
 
@@ -20,12 +23,15 @@ Clock = Callable[[], datetime]
 
 
 class Meter:
-    """Measures checks from the traffic plane and from golden requests."""
+    """Measures checks from the traffic plane, from golden requests, and from CloudWatch."""
 
-    def __init__(self, traffic: TrafficPlane, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, traffic: TrafficPlane, store: Store, clock: Clock, cloudwatch: MetricSource | None = None
+    ) -> None:
         self._traffic = traffic
         self._store = store
         self._clock = clock
+        self._cloudwatch = cloudwatch
 
     async def measure(self, asked: MeasureInput, backend: Backend, copies: tuple[Copy, ...]) -> tuple[Measurement, ...]:
         """Measure the checks asked; with none, only keep a reading of the counters for later."""
@@ -33,9 +39,12 @@ class Meter:
         evidence: Evidence | str = "not asked"
         if traffic or not asked.checks:
             evidence = await self._evidence(asked)
+        elsewhere = await self._elsewhere(asked, backend)
         measured = []
         for check in asked.checks:
-            if check.golden is not None:
+            if check.name in elsewhere:
+                measured.append(elsewhere[check.name])
+            elif check.golden is not None:
                 measured.append(await self._golden(check, check.golden, backend, copies))
             elif isinstance(evidence, str):
                 measured.append(could_not_measure(check, evidence, self._clock()))
@@ -75,6 +84,31 @@ class Meter:
         needed = {sample.at for sample in (*kept.new, *kept.old, *kept.before)}
         needed.add(min((sample.at for sample in evidence.new), default=asked.not_before))
         await self._store.traffic.forget_samples(asked.operation, asked.batch, instants - needed)
+
+    async def _elsewhere(self, asked: MeasureInput, backend: Backend) -> dict[str, Measurement]:
+        """Check → what CloudWatch says of it; of those that are measured there."""
+        checks = tuple(check for check in asked.checks if check.cloudwatch is not None)
+        if not checks:
+            return {}
+        if self._cloudwatch is None:
+            return {check.name: could_not_measure(check, NO_CLOUDWATCH, self._clock()) for check in checks}
+        try:
+            new = await names_of(backend, asked.deployment, asked.new)
+            old = await names_of(backend, asked.deployment, asked.old) if asked.old else None
+        except BackendError as error:
+            return {check.name: could_not_measure(check, error.message, self._clock()) for check in checks}
+        told = await self._cloudwatch.measure(
+            Asked(
+                checks=checks,
+                new=new,
+                old=old,
+                not_before=asked.not_before,
+                now=self._clock(),
+                bake_ended=asked.bake_ended,
+                until=asked.until,
+            )
+        )
+        return {measurement.check: measurement for measurement in told}
 
     async def _golden(self, check: Check, file: str, backend: Backend, copies: tuple[Copy, ...]) -> Measurement:
         try:

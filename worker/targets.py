@@ -4,13 +4,16 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.measuring import Meter
 from longshore.backends.port import Backend, BackendError
 from longshore.messages import target_queue
+from longshore.sources.cloudwatch import CloudWatchSource
 from longshore.spec.target import TargetSpec
 from longshore.store.errors import StoreError
 from longshore.store.store import Store
@@ -89,7 +92,9 @@ class TargetWorkers:
         worker = Worker(
             self._client,
             task_queue=target_queue(name),
-            activities=target_activities(backend, self._store, self._traffic, utc_now),
+            activities=target_activities(
+                backend, self._store, self._traffic, utc_now, partial(Meter, cloudwatch=_cloudwatch(name, spec))
+            ),
         )
         log.info("beside target", target=name, backend=spec.backend)
         async with asyncio.TaskGroup() as group:
@@ -105,3 +110,10 @@ class TargetWorkers:
                 await asyncio.sleep(INTERVAL)
             else:
                 return
+
+
+def _cloudwatch(name: str, spec: TargetSpec) -> CloudWatchSource:
+    """CloudWatch as a target sees it: on SageMaker with its own region and role."""
+    if spec.sagemaker is None:
+        return CloudWatchSource(name)
+    return CloudWatchSource(name, spec.sagemaker.region, spec.sagemaker.role)

@@ -16,6 +16,8 @@ from longshore.store.store import Store
 from longshore.traffic.port import TrafficPlane
 
 Activities = list[Callable[..., Any]]
+Metering = Callable[[TrafficPlane, Store, Clock], Meter]
+"""Makes what measures the checks."""
 
 
 def central_activities(client: Client, store: Store, traffic: TrafficPlane, clock: Clock = scheduled) -> Activities:
@@ -36,7 +38,11 @@ def central_activities(client: Client, store: Store, traffic: TrafficPlane, cloc
 
 
 def target_activities(
-    backend: Backend, store: Store, traffic: TrafficPlane, clock: Clock, metering: type[Meter] = Meter
+    backend: Backend,
+    store: Store,
+    traffic: TrafficPlane,
+    clock: Clock,
+    metering: Metering = Meter,
 ) -> Activities:
     """Those of a target's queue."""
     copies = CopyActivities(backend, store, metering(traffic, store, clock))

@@ -87,6 +87,8 @@ class ObservedHost(Value):
     up: bool = True
     obtainable: bool = False
     """It is not there, but the target starts it when a copy needs its room. `up` as long as that was not refused."""
+    instance_type: str | None = None
+    """What it is sold as, where it is rented: `ml.g5.12xlarge`."""
 
 
 class Observation(Value):

@@ -11,6 +11,7 @@ from longshore.backends.sagemaker import picture
 from longshore.backends.sagemaker.components import Components
 from longshore.backends.sagemaker.endpoint import SharedEndpoint
 from longshore.backends.sagemaker.errors import AbsentError, AwsError
+from longshore.backends.sagemaker.pages import VersionPage
 from longshore.backends.sagemaker.reading import Pace, Reader
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.verifying import Verifier
@@ -105,6 +106,15 @@ class SageMakerBackend:
                 raise
             return HttpAnswer(status=MODEL_ERROR, body=error.said.encode(), seconds=time.monotonic() - began)
         return HttpAnswer(status=200, body=content, seconds=time.monotonic() - began)
+
+    async def names_of(self, deployment: str, version: str) -> dict[str, str]:
+        """What SageMaker calls a version (`longshore.backends.naming`): its component may be one that was taken over."""
+        if self.site.spec.endpoint is None:
+            return {}
+        page = (await self.site.notebook.pages(deployment)).get((deployment, version))
+        own = (await self.site.names()).component(deployment, version)
+        component = VersionPage.model_validate(page).component if page else own
+        return {"COMPONENT": component, "ENDPOINT": self.site.spec.endpoint, "VARIANT": self.site.spec.variant}
 
     async def logs(self, copy_id: str, tail: int) -> list[str]:
         """The last lines that a component's copies wrote, as CloudWatch Logs has them.

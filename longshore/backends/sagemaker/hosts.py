@@ -110,4 +110,5 @@ def _host(endpoint: Endpoint, name: str, number: int, kind: InstanceType) -> Obs
         name=f"{stem}-{number + 1}",
         accelerators=kind.accelerators,
         accelerator_memory_gib=kind.accelerator_memory_gib,
+        instance_type=name,
     )

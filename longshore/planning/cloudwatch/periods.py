@@ -60,6 +60,11 @@ class Periods:
         return self._floor(self.bake.now - timedelta(seconds=asked(self.check).delay))
 
     @property
+    def any(self) -> bool:
+        """Whether there can be a window."""
+        return self.complete >= self.first + self.least
+
+    @property
     def whole(self) -> bool:
         """Whether there is nothing of the bake left to wait for; it takes at least one window."""
         ends = self._floor(self.bake.ends) if self.bake.ends else self.first

@@ -1,0 +1,245 @@
+"""Instances and copies brought to their levels: launched, placed, loaded, ended. Everything here is safe to repeat."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from longshore.emulator.faults import named
+from longshore.emulator.instances import TYPES, room_of
+from longshore.emulator.placement import Free, fits, fits_an_empty, free_on, place, take
+from longshore.emulator.state import (
+    Blueprint,
+    Copy,
+    CopyState,
+    Fleet,
+    Instance,
+    InstanceState,
+)
+
+if TYPE_CHECKING:
+    from longshore.emulator.world import World
+
+NO_CAPACITY = (
+    "Unable to provision requested ML compute capacity due to InsufficientInstanceCapacity error. "
+    "Please retry using a different ML instance type or after some time."
+)
+
+
+class Fleets:
+    """Keeps every fleet at its level. All methods are called under the world's lock."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def settle(self) -> bool:
+        """Do what can be done now; True if anything was."""
+        changed = False
+        for endpoint in self._world.endpoints.values():
+            for fleet in endpoint.all_fleets():
+                changed = self._settle(fleet) or changed
+        return changed
+
+    def add_copies(self, fleet: Fleet, blueprint: Blueprint, component: str | None, count: int) -> list[Copy]:
+        """Ask for more copies; they wait for room."""
+        new = [
+            Copy(fleet.endpoint, fleet.variant, component, blueprint, self._world.now()) for _ in range(max(0, count))
+        ]
+        fleet.copies.extend(new)
+        return new
+
+    def end_copy(self, fleet: Fleet, copy: Copy) -> None:
+        """Take a copy out of service, let it drain, and free its room."""
+        if copy.state is CopyState.PENDING:
+            fleet.copies.remove(copy)
+        elif copy.state is not CopyState.ENDING:
+            if copy.state is not CopyState.LOADING:
+                self._world.plane.end(copy)
+            copy.state = CopyState.ENDING
+            self._world.clock.call_later(self._world.durations.copy_drain, lambda: self._gone(fleet, copy))
+
+    def close(self, fleet: Fleet) -> None:
+        """End all its copies and give back its instances, as if at once."""
+        fleet.sealed = True
+        fleet.desired = 0
+        for copy in fleet.copies:
+            if copy.state in (CopyState.STARTING, CopyState.READY, CopyState.FAILED):
+                self._world.plane.end(copy)
+        fleet.copies.clear()
+        fleet.instances.clear()
+
+    def _gone(self, fleet: Fleet, copy: Copy) -> None:
+        with self._world.lock:
+            if copy in fleet.copies:
+                fleet.copies.remove(copy)
+                self._world.touch()
+
+    def _settle(self, fleet: Fleet) -> bool:
+        before = (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
+        self._one_model_an_instance(fleet)
+        self._place(fleet)
+        if fleet.managed and not fleet.sealed:
+            self._manage(fleet)
+        self._level(fleet)
+        return before != (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
+
+    @staticmethod
+    def _pending(fleet: Fleet) -> int:
+        return sum(copy.state is CopyState.PENDING for copy in fleet.copies)
+
+    def _one_model_an_instance(self, fleet: Fleet) -> None:
+        if fleet.blueprint is not None and not fleet.sealed:
+            self.add_copies(fleet, fleet.blueprint, None, len(fleet.ready) - len(fleet.copies))
+
+    def _place(self, fleet: Fleet) -> None:
+        for copy in fleet.copies:
+            if copy.state is CopyState.PENDING and not fleet.sealed:
+                found = place(copy, fleet.ready, [other for other in fleet.copies if other.instance is not None])
+                if found is not None:
+                    copy.instance, copy.accelerators = found
+                    copy.state = CopyState.LOADING
+                    copy.instance.idle_since = None
+                    self._load(copy)
+
+    def _load(self, copy: Copy) -> None:
+        instance, times = copy.instance, self._world.durations
+        if instance is None:
+            return
+        artifacts = (copy.container.image, copy.container.model_url)
+        seconds = times.copy_cached_load if artifacts in instance.cache else times.copy_load
+        instance.cache.add(artifacts)
+        slow = [factor for name, factor in self._world.faults.now.slow.items() if named([name], *_names(copy))]
+        self._world.clock.call_later(seconds * max(slow, default=1.0), lambda: self._loaded(copy))
+
+    def _loaded(self, copy: Copy) -> None:
+        with self._world.lock:
+            if copy.state is not CopyState.LOADING:
+                return
+            copy.state = CopyState.STARTING
+            reason = "did not pass the ping health check. Please check CloudWatch logs for this endpoint."
+            self._world.clock.call_later(
+                copy.blueprint.start_seconds,
+                lambda: self._never_ready(
+                    copy, f"The primary container for production variant {copy.variant} {reason}"
+                ),
+            )
+            if not named(self._world.faults.now.unhealthy, *_names(copy)):
+                self._world.plane.start(copy)
+            self._world.touch()
+
+    def _never_ready(self, copy: Copy, reason: str) -> None:
+        # Only its first start has this deadline: a copy that was ready once and is started again stays what it is.
+        with self._world.lock:
+            if copy.state is CopyState.STARTING and not copy.was_ready:
+                self._world.copy_failed(copy.id, reason)
+
+    def _manage(self, fleet: Fleet) -> None:
+        """Managed instance scaling: as many instances as copies need, and none that stand idle, within its bounds."""
+        bounds = fleet.managed
+        if bounds is None:
+            return
+        least, most = bounds
+        if fleet.started:
+            fleet.desired = max(least, min(most, len(fleet.instances) + self._missing(fleet)))
+        for instance in fleet.ready:
+            if fleet.on(instance):
+                instance.idle_since = None
+            elif instance.idle_since is None:
+                instance.idle_since = self._world.now()
+                self._world.clock.call_later(self._world.durations.idle_release, self._world.touch)
+            elif not self._pending(fleet) and fleet.desired > least and self._idle_enough(instance):
+                fleet.desired -= 1
+                fleet.instances.remove(instance)
+
+    def _idle_enough(self, instance: Instance) -> bool:
+        since = instance.idle_since
+        return since is not None and self._world.now() - since >= self._world.durations.idle_release
+
+    def _missing(self, fleet: Fleet) -> int:
+        """How many more instances the waiting copies need, beside those that are being launched."""
+        coming = [i for i in fleet.instances if i.state is InstanceState.LAUNCHING]
+        bins = [free_on(instance.room, ()) for instance in coming]
+        kinds = [instance.type for instance in coming]
+        for copy in fleet.copies:
+            if copy.state is CopyState.PENDING:
+                self._pack(fleet, copy.blueprint, bins, kinds)
+        return len(bins) - len(coming)
+
+    @staticmethod
+    def _pack(fleet: Fleet, blueprint: Blueprint, bins: list[Free], kinds: list[str]) -> None:
+        for index, kind in enumerate(kinds):
+            made = blueprint.on(kind)
+            if made is not None and fits(made[0], bins[index]):
+                bins[index] = take(made[0], bins[index])
+                return
+        for kind in fleet.pools:
+            if fits_an_empty(blueprint, kind, TYPES[kind]):
+                made = blueprint.on(kind)
+                if made is not None:
+                    bins.append(take(made[0], free_on(TYPES[kind], ())))
+                    kinds.append(kind)
+                return
+
+    def _level(self, fleet: Fleet) -> None:
+        while len(fleet.instances) < fleet.desired and self._launch(fleet):
+            pass
+        if len(fleet.instances) >= fleet.desired:
+            fleet.short_since = None
+        surplus = len(fleet.instances) - fleet.desired
+        if surplus > 0:
+            for instance in sorted(fleet.instances, key=lambda each: (_is_ready(each), len(fleet.on(each))))[:surplus]:
+                self._give_back(fleet, instance)
+        fleet.started = fleet.started or len(fleet.ready) >= fleet.desired
+
+    def _launch(self, fleet: Fleet) -> bool:
+        """Ask for one instance, in the order of the pools; if none is to be had (False), it is asked for again."""
+        capacity = self._world.faults.now.capacity
+        for kind in fleet.pools:
+            if kind not in capacity or self.count(kind) < capacity[kind]:
+                instance = Instance(kind, room_of(kind))
+                fleet.instances.append(instance)
+                done = partial(self._launched, fleet, instance)
+                self._world.clock.call_later(self._world.durations.instance_launch, done)
+                return True
+        fleet.short_since = self._world.now() if fleet.short_since is None else fleet.short_since
+        if fleet.retry is None:
+            fleet.retry = self._world.clock.call_later(
+                self._world.durations.capacity_retry, lambda: self._ask_again(fleet)
+            )
+        return False
+
+    def _ask_again(self, fleet: Fleet) -> None:
+        with self._world.lock:
+            fleet.retry = None
+            self._world.touch()
+
+    def count(self, kind: str) -> int:
+        """How many instances of a type there are, in all fleets."""
+        fleets = [fleet for endpoint in self._world.endpoints.values() for fleet in endpoint.all_fleets()]
+        return sum(instance.type == kind for fleet in fleets for instance in fleet.instances)
+
+    def _launched(self, fleet: Fleet, instance: Instance) -> None:
+        with self._world.lock:
+            if instance in fleet.instances:
+                instance.state = InstanceState.READY
+                self._world.touch()
+
+    def _give_back(self, fleet: Fleet, instance: Instance) -> None:
+        """Take an instance away; copies of components that were on it wait for room elsewhere."""
+        fleet.instances.remove(instance)
+        for copy in fleet.on(instance):
+            wanted = copy.component is not None and copy.state is not CopyState.ENDING
+            if copy.state in (CopyState.STARTING, CopyState.READY, CopyState.FAILED):
+                self._world.plane.end(copy)
+            fleet.copies.remove(copy)
+            if wanted:
+                self.add_copies(fleet, copy.blueprint, copy.component, 1)
+
+
+def _is_ready(instance: Instance) -> bool:
+    return instance.state is InstanceState.READY
+
+
+def _names(copy: Copy) -> tuple[str | None, ...]:
+    """By what a fault may mean a copy."""
+    return (copy.component, copy.container.image, copy.container.model_name, copy.endpoint)

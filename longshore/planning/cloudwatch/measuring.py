@@ -9,12 +9,12 @@ took how long at most, and these histograms add up, to be compared by the same t
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from math import ceil
+from math import ceil, nextafter
 from typing import Final
 
 from longshore.planning.checks import Measurement, Outcome, compared, gauged
 from longshore.planning.cloudwatch.periods import LOOK_BACK, Periods
-from longshore.planning.cloudwatch.queries import Query, Reading
+from longshore.planning.cloudwatch.queries import LEAST, Query, Reading
 from longshore.planning.windows import Histogram, Window, summed
 
 Answers = Mapping[Query, Mapping[datetime, float]]
@@ -115,12 +115,13 @@ def _at(answers: Answers, query: Query | None, start: datetime) -> float | None:
 
 
 def _histogram(reading: Reading, answers: Answers, start: datetime, samples: int) -> Histogram:
-    """How many samples of a period did not exceed the values of its percentiles."""
+    """How many samples of a period did not exceed the values of its percentiles: below the least there is none."""
     counts: dict[float, int] = {}
     for percentage, query in reading.percentiles:
         value = _at(answers, query, start)
         if value is not None:
             bound = value / reading.per_unit
+            bound = nextafter(bound, 0) if percentage == LEAST else bound
             counts[bound] = max(counts.get(bound, 0), ceil(percentage / 100 * samples - _ROUNDING))
     return tuple(sorted(counts.items()))
 

@@ -27,7 +27,8 @@ MICROSECONDS_PER_MS: Final = 1000.0
 """ModelLatency is in microseconds."""
 
 PERCENTILES: Final = (10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.9)
-"""What a histogram is made of, besides the percentile that a check is about, and the greatest."""
+"""What a histogram is made of, besides the percentile that a check is about, the least and the greatest."""
+LEAST: Final = 0.0
 GREATEST: Final = 100.0
 
 Names = Mapping[str, str]
@@ -138,8 +139,8 @@ def _own(source: CloudWatch, names: Names) -> Metric:
 def _histogram(source: CloudWatch, metric: Metric, quantile: float, *, per_unit: float) -> Reading:
     percentages = sorted({*PERCENTILES, round(100 * quantile, 10)})
     told = ((percentage, _query(source, metric, f"p{percentage:.12g}")) for percentage in percentages)
-    greatest = (GREATEST, _query(source, metric, "Maximum"))
-    return Reading(_query(source, metric, "SampleCount"), percentiles=(*told, greatest), per_unit=per_unit)
+    least, greatest = (LEAST, _query(source, metric, "Minimum")), (GREATEST, _query(source, metric, "Maximum"))
+    return Reading(_query(source, metric, "SampleCount"), percentiles=(least, *told, greatest), per_unit=per_unit)
 
 
 def _query(source: CloudWatch, metric: Metric, statistic: str) -> Query:

@@ -23,21 +23,17 @@ class ModelData(NamedTuple):
     """Where a model's data lie."""
 
     uri: str
-    """`s3://bucket/key`; a prefix ends in a slash."""
-    compressed: bool
-    """Whether an archive is unpacked; otherwise files are taken as they are."""
-    prefix: bool = False
-    """Whether all objects under it are meant."""
+    """`s3://bucket/key`: an archive that is unpacked (.tar.gz), any other object, or a prefix that ends in a slash."""
 
-    @classmethod
-    def of(cls, container: dict[str, Any]) -> "ModelData | None":
-        """What a container says of its data; `container` has a ContainerDefinition's or a component's members."""
-        source = container.get("ModelDataSource", {}).get("S3DataSource")
-        if source is not None:
-            whole = source["S3DataType"] == "S3Prefix"
-            return cls(source["S3Uri"], source["CompressionType"] == "Gzip", prefix=whole)
-        url = container.get("ModelDataUrl") or container.get("ArtifactUrl")
-        return cls(url, compressed=url.endswith(_ARCHIVES)) if url else None
+    @property
+    def compressed(self) -> bool:
+        """Whether it is an archive."""
+        return self.uri.endswith(_ARCHIVES)
+
+    @property
+    def prefix(self) -> bool:
+        """Whether all objects under it are meant."""
+        return self.uri.endswith("/")
 
 
 def bring(data: ModelData, folder: Path, s3: Any) -> None:

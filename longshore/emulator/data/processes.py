@@ -105,6 +105,7 @@ class Container:
         except (ModelDataError, ImagesError) as error:
             self.failure = str(error)
             logger.warning("copy cannot serve", copy=self.copy, reason=self.failure)
+            self._changed(self)
         finally:
             self._kill()
 

@@ -30,16 +30,15 @@ class StatisticError(ValueError):
 class Metric(NamedTuple):
     """What a value is of. Two metrics are one only if all their dimensions are the same."""
 
-    region: str
     namespace: str
     name: str
     dimensions: tuple[tuple[str, str], ...]
     """Names and values, sorted."""
 
     @classmethod
-    def of(cls, region: str, namespace: str, name: str, dimensions: Iterable[tuple[str, str]]) -> "Metric":
+    def of(cls, namespace: str, name: str, dimensions: Iterable[tuple[str, str]]) -> "Metric":
         """A metric, whatever the order its dimensions are given in."""
-        return cls(region, namespace, name, tuple(sorted(dimensions)))
+        return cls(namespace, name, tuple(sorted(dimensions)))
 
 
 @dataclass
@@ -144,10 +143,10 @@ class Series:
                 found.setdefault(beginning, Summary()).merge(values[instant])
         return sorted(found.items())
 
-    def metrics(self, region: str) -> list[Metric]:
-        """What is known in a region."""
+    def metrics(self) -> list[Metric]:
+        """What is known."""
         with self._lock:
-            return [metric for metric in self._values if metric.region == region]
+            return list(self._values)
 
     def _at(self, metric: Metric, at: float, resolution: int) -> Summary:
         values = self._values.setdefault(metric, {})

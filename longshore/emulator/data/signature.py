@@ -54,8 +54,8 @@ class SignedRequest(NamedTuple):
         return next((value for key, value in self.headers if key.lower() == name), None)
 
 
-def verify(request: SignedRequest, service: str, credentials_of: CredentialsOf, now: datetime) -> Credentials:
-    """Check a request's signature, by whoever sent it.
+def verify(request: SignedRequest, service: str, credentials_of: CredentialsOf, now: datetime) -> str:
+    """Check a request's signature and say for which region it is.
 
     The body's hash is always computed here. So a body that was changed is refused, and so is `UNSIGNED-PAYLOAD`, which
     no operation of the runtime has in its model.
@@ -92,7 +92,7 @@ def verify(request: SignedRequest, service: str, credentials_of: CredentialsOf, 
     expected = _Signer(credentials, service, parts["region"], signed).sign(request, stamp)
     if not hmac.compare_digest(expected, parts["signature"]):
         raise SignatureError("InvalidSignatureException", _MISMATCH)
-    return credentials
+    return parts["region"]
 
 
 def _check_token(request: SignedRequest, credentials: Credentials | None, now: datetime) -> None:

@@ -1,0 +1,235 @@
+"""The runtime's three calls: InvokeEndpoint, InvokeEndpointWithResponseStream and InvokeEndpointAsync, for real.
+
+A call is checked as AWS checks it, handed to one copy's process as `POST /invocations`, measured, and answered over the
+wire protocol of botocore's model `sagemaker-runtime`. All of it runs in one event loop.
+"""
+
+import json
+import random
+import time
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from typing import Any, NamedTuple
+
+import httpx
+
+from longshore.emulator.data import eventstream
+from longshore.emulator.data.asking import Asked, read
+from longshore.emulator.data.copies import Copies
+from longshore.emulator.data.credentials import CredentialsOf
+from longshore.emulator.data.hosting import WorldHosting
+from longshore.emulator.data.metering import Meter, Outcome
+from longshore.emulator.data.routing import choose_copy, choose_share
+from longshore.emulator.data.signature import SignatureError, SignedRequest, verify
+from longshore.emulator.data.targets import NO_CAPACITY, CallError, Share, Target
+from longshore.emulator.errors import AwsError
+
+SERVICE = "sagemaker"
+"""What calls of the runtime are signed for."""
+MODEL_SECONDS = 60.0
+"""A model answers within 60 s, the operation's documentation says; a stream may last for 8 minutes in all."""
+STREAM_SECONDS = 480.0
+_LONGEST_ORIGINAL = 1024
+"""Characters of a model's own error message that a ModelError repeats."""
+_CONNECT_SECONDS = 5.0
+
+
+class Answer(NamedTuple):
+    """What goes over the wire: an answer at once, or one in parts."""
+
+    status: int
+    headers: list[tuple[str, str]]
+    body: bytes | AsyncIterator[bytes]
+
+
+class Handed(NamedTuple):
+    """A call and the copy that has it."""
+
+    asked: Asked
+    target: Target
+    share: Share
+    copy: str
+    able: int
+    """Copies that could have had it."""
+    began: float
+
+
+class Runtime:
+    """Answers calls."""
+
+    def __init__(self, hosting: WorldHosting, copies: Copies, meter: Meter, credentials_of: CredentialsOf) -> None:
+        self._hosting = hosting
+        self._copies = copies
+        self._meter = meter
+        self._credentials_of = credentials_of
+        self._chance = random.Random(0)  # noqa: S311 - which copy gets a call is no secret
+        limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
+        transport = httpx.AsyncHTTPTransport(verify=False, limits=limits)
+        timeout = httpx.Timeout(MODEL_SECONDS, connect=_CONNECT_SECONDS)
+        self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout)
+
+    async def close(self) -> None:
+        """Let go of the connections to the models."""
+        await self._client.aclose()
+
+    async def answer(self, request: SignedRequest) -> Answer:
+        """Answer a call; never raises for what a client can send."""
+        began = time.perf_counter()
+        try:
+            region = verify(request, SERVICE, self._credentials_of, datetime.now(UTC))
+            asked = read(request, region)
+            self._hosting.admit(asked.operation)
+            return await self._answer(asked, began)
+        except SignatureError as error:
+            return error_answer(AwsError(error.code, error.message, 403))
+        except AwsError as error:
+            return error_answer(error)
+
+    async def _answer(self, asked: Asked, began: float) -> Answer:
+        given = asked.parameters
+        target = self._hosting.target(asked.endpoint, given.get("InferenceComponentName"), given.get("TargetVariant"))
+        handed = self._hand(asked, target, began)
+        response = await self._send(handed)
+        if asked.operation == "InvokeEndpointWithResponseStream":
+            return self._streamed(handed, response)
+        return await self._whole(handed, response)
+
+    def _hand(self, asked: Asked, target: Target, began: float) -> Handed:
+        """Choose the copy that gets a call."""
+        share = choose_share(target.shares, self._chance)
+        if not share.copies:
+            if target.component is not None:
+                self._meter.had_no_capacity(target.component)
+            raise CallError("ValidationError", NO_CAPACITY)
+        able = self._copies.able(share)
+        if not able:
+            raise CallError("ServiceUnavailable", _nobody(share, self._copies), 503)
+        copy = choose_copy(able, target.strategy, self._copies.outstanding(able), self._chance)
+        self._copies.begin(copy)
+        return Handed(asked, target, share, copy, len(able), began)
+
+    async def _send(self, handed: Handed) -> httpx.Response:
+        """Hand the call over and get the beginning of the model's answer."""
+        headers = handed.asked.headers()
+        if handed.target.adapter is not None:
+            headers["X-Amzn-SageMaker-Adapter-Identifier"] = handed.target.adapter
+        sent = time.perf_counter()
+        try:
+            url = f"{self._copies.containers[handed.copy].url}/invocations"
+            request = self._client.build_request("POST", url, content=handed.asked.body, headers=headers)
+            response = await self._client.send(request, stream=True)
+        except (httpx.HTTPError, KeyError) as error:
+            self._done(handed, sent, 0)
+            raise _no_answer(handed, error) from None
+        except BaseException:
+            self._copies.end(handed.copy)  # the client has gone
+            raise
+        if not response.is_success:
+            await self._fail(handed, response, sent)
+        response.extensions["sent"] = sent
+        return response
+
+    async def _fail(self, handed: Handed, response: httpx.Response, sent: float) -> None:
+        try:
+            original = (await response.aread()).decode(errors="replace")[:_LONGEST_ORIGINAL]
+        except httpx.HTTPError:
+            original = ""
+        self._done(handed, sent, response.status_code)
+        raise _model_error(handed, response.status_code, original)
+
+    async def _whole(self, handed: Handed, response: httpx.Response) -> Answer:
+        sent = response.extensions["sent"]
+        try:
+            body = await response.aread()
+        except httpx.HTTPError as error:
+            self._done(handed, sent, 0)
+            raise _no_answer(handed, error) from None
+        except BaseException:
+            self._copies.end(handed.copy)
+            raise
+        self._done(handed, sent, response.status_code)
+        kind = response.headers.get("content-type", "application/octet-stream")
+        return Answer(200, [("Content-Type", kind), *_told(handed, response)], body)
+
+    def _streamed(self, handed: Handed, response: httpx.Response) -> Answer:
+        kind = response.headers.get("content-type", "application/octet-stream")
+        headers = [
+            ("Content-Type", eventstream.CONTENT_TYPE),
+            ("X-Amzn-SageMaker-Content-Type", kind),
+            *_told(handed, response),
+        ]
+        return Answer(200, headers, self._parts(handed, response))
+
+    async def _parts(self, handed: Handed, response: httpx.Response) -> AsyncIterator[bytes]:
+        """The answer's parts, each in a message, as they come; one that breaks off ends in an exception's message."""
+        sent, status = response.extensions["sent"], response.status_code
+        first: float | None = None
+        broke = False
+        try:
+            async for part in response.aiter_bytes():
+                first = first if first is not None else time.perf_counter() - sent
+                yield eventstream.payload_part(part)
+                if time.perf_counter() - handed.began > STREAM_SECONDS:
+                    broke = True
+                    yield eventstream.stream_error(
+                        "ModelStreamError", "The model took too long.", "ModelInvocationTimeExceeded"
+                    )
+                    return
+        except httpx.HTTPError:
+            broke = True
+            yield eventstream.stream_error("ModelStreamError", "The stream from the model broke off.", "StreamBroken")
+        finally:
+            await response.aclose()
+            self._done(handed, sent, status, first=first, broke=broke)
+
+    def _done(
+        self, handed: Handed, sent: float, status: int, *, first: float | None = None, broke: bool = False
+    ) -> None:
+        """The copy is free again, and what happened is told."""
+        self._copies.end(handed.copy)
+        model, whole = time.perf_counter() - sent, time.perf_counter() - handed.began
+        outcome = Outcome(handed.share.variant, handed.able, status, model, max(whole - model, 0.0), first, broke)
+        self._meter.called(handed.target, outcome)
+
+
+def error_answer(error: AwsError) -> Answer:
+    """An error as the REST-JSON protocol has it."""
+    members = error.members if isinstance(error, CallError) else {}
+    body = json.dumps({"Message": error.message, **members}).encode()
+    return Answer(error.status, [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code)], body)
+
+
+def _told(handed: Handed, response: httpx.Response) -> list[tuple[str, str]]:
+    """What an answer says besides its body."""
+    told = [("x-Amzn-Invoked-Production-Variant", handed.share.variant)]
+    attributes = response.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+    return [*told, ("X-Amzn-SageMaker-Custom-Attributes", attributes)] if attributes else told
+
+
+def _model_error(handed: Handed, status: int, original: str) -> CallError:
+    kind = "client" if 400 <= status < 500 else "server"
+    logs = f"/aws/sagemaker/InferenceComponents/{handed.target.component}"
+    if handed.target.component is None:
+        logs = f"/aws/sagemaker/Endpoints/{handed.target.endpoint}"
+    message = (
+        f'Received {kind} error ({status}) from primary with message "{original}". See {logs} for more information.'
+    )
+    members: dict[str, Any] = {"OriginalStatusCode": status, "OriginalMessage": original, "LogStreamArn": logs}
+    return CallError("ModelError", message, 424, **members)
+
+
+def _no_answer(handed: Handed, error: Exception) -> CallError:
+    if isinstance(error, httpx.TimeoutException):
+        why = (
+            "Your invocation timed out while waiting for a response from container primary. Review the latency metrics "
+            "for each container in Amazon CloudWatch, resolve the issue, and try again."
+        )
+    else:
+        why = "Amazon SageMaker could not get a response from the primary container."
+    return _model_error(handed, 0, why)
+
+
+def _nobody(share: Share, copies: Copies) -> str:
+    if any(copy in copies.containers for copy in share.copies):
+        return "The service is temporarily unavailable: no copy passes its health check."
+    return "The emulator has no program for this image: name one in the file that --images gives."

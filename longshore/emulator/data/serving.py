@@ -1,0 +1,67 @@
+"""The whole emulator: the control plane with its data plane, in one process."""
+
+from typing import Any, Self
+
+from werkzeug.wrappers import Request, Response
+
+from longshore.emulator.data.asking import is_call
+from longshore.emulator.data.hosting import WorldHosting
+from longshore.emulator.data.images import Images, default_images
+from longshore.emulator.data.metering import Meter
+from longshore.emulator.data.plane import DataPlane
+from longshore.emulator.data.rounds import Looking, Rounds
+from longshore.emulator.data.series import Series
+from longshore.emulator.protocol import Caller
+from longshore.emulator.server import Emulator
+
+
+class ServingEmulator(Emulator):
+    """An emulator whose endpoints serve.
+
+    ```python
+    with ServingEmulator(images=Images(images={"echo": Program(command=["python", "echo.py", "$(PORT)"])})) as aws:
+        runtime = boto3.client("sagemaker-runtime", endpoint_url=aws.runtime_url, region_name="us-east-1")
+    ```
+
+    Calls are taken on `url` like everything else, and on `runtime_url` several times faster.
+    """
+
+    def __init__(self, *, images: Images | None = None, **options: Any) -> None:
+        """Make one that does not listen yet.
+
+        Args:
+            images: which program runs for which image.
+            options: of `Emulator`.
+        """
+        super().__init__(**options)
+        self.series = Series()
+        meter = Meter(self.series, self.clock)
+        self.plane = DataPlane(self.world, meter, images or default_images())
+        self.world.plane = self.plane
+        self.rooms.append(self._call)
+        self._rounds = Rounds(self.clock, Looking(WorldHosting(self.world), self.plane.copies, meter))
+
+    @property
+    def runtime_url(self) -> str:
+        """What `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME` may be, for speed."""
+        return self.plane.url
+
+    def start(self) -> Self:
+        """Listen.
+
+        Raises:
+            OSError: the port is taken.
+        """
+        super().start()
+        self.plane.open(self.url)
+        self._rounds.begin()
+        return self
+
+    def stop(self) -> None:
+        """End every process, and listen no more."""
+        self._rounds.end()
+        self.plane.close()
+        super().stop()
+
+    def _call(self, request: Request, _: Caller) -> Response | None:
+        return self.plane.respond(request) if is_call(request.path) else None

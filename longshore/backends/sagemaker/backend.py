@@ -108,7 +108,7 @@ class SageMakerBackend:
         return HttpAnswer(status=200, body=content, seconds=time.monotonic() - began)
 
     async def names_of(self, deployment: str, version: str) -> dict[str, str]:
-        """What SageMaker calls a version (`longshore.backends.naming`): its component may be one that was taken over."""
+        """What SageMaker calls a version (`longshore.backends.naming`); its component may have been taken over."""
         if self.site.spec.endpoint is None:
             return {}
         page = (await self.site.notebook.pages(deployment)).get((deployment, version))

@@ -49,6 +49,7 @@ def _looks(settings: Settings, running: StackState) -> list[Look]:
         ("postgres", lambda: live_checks.postgres_checks(database_url)),
         ("temporal", lambda: live_checks.temporal_checks(settings, f"longshore-{longshore.__version__}")),
         ("envoy", lambda: live_checks.gateway_checks(str(running.addresses["envoyAdminUrl"]), database_url)),
+        ("signing", lambda: live_checks.signing_checks(database_url)),
         ("api", lambda: live_checks.api_checks(str(running.addresses["apiUrl"]))),
         ("agent", lambda: live_checks.agent_checks(settings)),
     ]

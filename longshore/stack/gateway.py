@@ -6,6 +6,7 @@
 | `LONGSHORE_GATEWAY_LISTEN` | where requests to models come in; 127.0.0.1:8471 |
 | `LONGSHORE_GATEWAY_ADMIN` | Envoy's admin interface, which has no authentication; 127.0.0.1:8473 |
 | `LONGSHORE_GATEWAY_NAME` | its name among the gateways, no two alike; the machine's name |
+| `AWS_…` | credentials that it signs requests to SageMaker with; `AWS_CA_BUNDLE`: the authorities that it trusts |
 """
 
 import json
@@ -18,7 +19,8 @@ from longshore.settings import Settings
 from longshore.stack.binaries import ENVOY
 from longshore.stack.errors import StackError
 from longshore.stack.places import Places
-from longshore.traffic.bootstrap import bootstrap
+from longshore.stack.surroundings import authorities, credentials
+from longshore.traffic.bootstrap import Machine, bootstrap
 
 _WORKER_THREADS = 2
 """Routing costs little beside a model; a thread for each CPU would only merge more counters."""
@@ -37,6 +39,7 @@ def prepare(settings: Settings, environment: Mapping[str, str]) -> list[str]:
         listen=environment.get("LONGSHORE_GATEWAY_LISTEN") or "127.0.0.1:8471",
         admin=environment.get("LONGSHORE_GATEWAY_ADMIN") or "127.0.0.1:8473",
         discovery=settings.discovery_listen,
+        machine=Machine(roots=authorities(environment), credentials=credentials(environment)),
     )
     file = Places.of(settings.home).bootstrap_file
     try:

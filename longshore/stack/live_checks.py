@@ -12,11 +12,15 @@ from longshore.settings import Settings
 from longshore.stack.agent import agent_of
 from longshore.stack.checking import Check, ill, well
 from longshore.stack.parts import SEARCH_ATTRIBUTES
+from longshore.stack.signing import role_of_this_machine, signing_check
 from longshore.stack.state import StackState
 from longshore.stack.temporal import builds, missing_search_attributes
 from longshore.store.database import Database
 from longshore.store.migrate import current
+from longshore.store.store import Store
 from longshore.store.traffic import Traffic
+from longshore.traffic.admin import Admin
+from longshore.traffic.signing import read_signing
 
 _ANSWER_WITHIN = 5.0
 _AGAIN = "longshore down, then longshore up"
@@ -91,6 +95,24 @@ async def _ack_check(database_url: str) -> Check:
     if acked < newest:
         return ill("routes", f"revision {acked} is live, {newest} is the newest", "wait a moment, then look again")
     return well("routes", f"the newest are live at {_count(len(waited_for), 'gateway')}")
+
+
+async def signing_checks(database_url: str) -> list[Check]:
+    """Every gateway can sign requests to AWS, where there is a target whose models are asked there."""
+    database = Database.connect(database_url)
+    try:
+        store = Store(database)
+        if all(target.spec.backend != "sagemaker" for target in await store.targets.list()):
+            return []
+        gateways = required(await store.traffic.gateways(), datetime.now(UTC))
+    finally:
+        await database.dispose()
+    async with _client() as client:
+        reached = [(gateway.node, gateway.admin) for gateway in gateways if gateway.admin]
+        found = await asyncio.gather(*(read_signing(Admin(client, node, admin)) for node, admin in reached))
+    lacking = any(not one.source for one in found)
+    machine_role = await asyncio.to_thread(role_of_this_machine) if lacking else None
+    return [signing_check(one, machine_role) for one in found]
 
 
 async def api_checks(api_url: str) -> list[Check]:

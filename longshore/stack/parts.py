@@ -33,7 +33,8 @@ class Part:
 
     name: str
     command: tuple[str, ...]
-    environment: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict, repr=False)
+    """Secrets may be among it."""
     after: tuple[str, ...] = ()
     """Parts that must have been ready once before this one starts."""
     ready: Probe = runs
@@ -64,6 +65,7 @@ def parts(plan: Plan) -> tuple[Part, ...]:
         StackError: a program is not installed.
     """
     own = plan.environment()
+    to_aws = own | plan.way_to_aws()
     stores = ("postgres",) if plan.postgres else ()
     temporal = ("temporal",) if plan.embedded_temporal else ()
     ENVOY.locate()  # its own process would say so, but only after everything else was started
@@ -80,12 +82,12 @@ def parts(plan: Plan) -> tuple[Part, ...]:
         _python(
             "api",
             "longshore.api",
-            own,
+            to_aws,
             after=("setup", *temporal),
             ready=answers_http(f"{plan.api_url}/healthz"),
             ports=((plan.ports.api, "API"), (plan.ports.discovery, "discovery service")),
         ),
-        _python("worker", "worker", own, after=("setup", "agent", *temporal), grace=30.0),  # activities may finish
+        _python("worker", "worker", to_aws, after=("setup", "agent", *temporal), grace=30.0),  # activities may finish
         _python("release", "longshore.stack.release", own, after=temporal, once=True),
     ]
     if plan.embedded_temporal:
@@ -162,7 +164,7 @@ def _temporal(plan: Plan) -> Part:
 
 
 def _envoy(plan: Plan) -> Part:
-    told = {
+    told = plan.way_to_aws() | {
         "LONGSHORE_HOME": str(plan.places.home),
         "LONGSHORE_DISCOVERY_LISTEN": f"{LOOPBACK}:{plan.ports.discovery}",
         "LONGSHORE_GATEWAY_LISTEN": f"{LOOPBACK}:{plan.ports.gateway}",

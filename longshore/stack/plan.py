@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import longshore
@@ -40,6 +40,8 @@ class Plan:
     temporal_ui_url: str | None
     emulated: bool = False
     """Whether an emulator stands in for AWS."""
+    caller_aws: dict[str, str] = field(default_factory=dict, repr=False)
+    """The `AWS_…` variables of whoever brings it up: secrets among them, so only their names are ever shown."""
 
     @classmethod
     def of(cls, places: Places, ports: Ports, environment: Mapping[str, str]) -> "Plan":
@@ -64,6 +66,7 @@ class Plan:
             temporal_namespace=environment.get("TEMPORAL_NAMESPACE") or "default",
             temporal_ui_url=ui_url if temporal_address else f"http://{LOOPBACK}:{ports.temporal_ui}",
             emulated=environment.get("LONGSHORE_EMULATE") == "sagemaker",
+            caller_aws={name: value for name, value in environment.items() if name.startswith("AWS_")},
         )
 
     @property
@@ -123,6 +126,10 @@ class Plan:
             "AWS_DEFAULT_REGION": "us-east-1",
             "AWS_REGION": "us-east-1",
         }
+
+    def way_to_aws(self) -> dict[str, str]:
+        """What parts are told that call AWS or sign requests to it: of the emulator alone, or of AWS alone."""
+        return self.aws() or self.caller_aws
 
     def environment(self) -> dict[str, str]:
         """What Longshore's own parts are told."""

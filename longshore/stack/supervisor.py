@@ -169,6 +169,7 @@ async def _supervise(only: list[str]) -> int:
         return 0
     plan = Plan.of(places, ports.choose(places.home, ports.base_from_environment()), os.environ)
     kept = parts(plan)
+    log.info("what is told of AWS", variables=sorted(plan.way_to_aws()))
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):

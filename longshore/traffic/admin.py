@@ -8,13 +8,13 @@ from typing import Any, Final
 import httpx
 
 from longshore.traffic.addresses import joined
-from longshore.traffic.listener import CUT_ANSWERS, UNSIGNED_REQUESTS
+from longshore.traffic.listener import CUT_ANSWERS
 from longshore.traffic.port import TrafficError
 
 READ_TIMEOUT_S: Final = 5.0
 
-_SIGNED: Final = "aws_request_signing.signing_added"
-"""A cluster that has this counter is asked through AWS: it counts with or without credentials."""
+SIGNED: Final = "aws_request_signing.signing_added"
+"""A cluster that has this counter is one of AWS: it counts with or without credentials."""
 _AWS_ERRORS: Final = (403, 424, 429)
 """Of a model on SageMaker, errors beside 5xx: not let in, failed in the model, throttled."""
 _COUNTED: Final = r"(upstream_rq_(completed|5xx|403|424|429|retry|time)|aws_request_signing\.signing_added)"
@@ -35,7 +35,7 @@ class Admin:
 
     def __init__(self, client: httpx.AsyncClient, node: str, address: str) -> None:
         self._client = client
-        self._node = node
+        self.node = node
         self._address = address
 
     async def epoch(self) -> str:
@@ -63,16 +63,8 @@ class Admin:
         """Requests in flight in each of these clusters, wherever in them; 0 for one that the gateway does not know."""
         names = list(clusters)
         wanted = "|".join(re.escape(name) for name in names)
-        query = {"format": "json", "filter": rf"^cluster\.({wanted})\.upstream_rq_active$"}
-        values = _values((await self._read("/stats", query)).get("stats", []))
+        values = await self.stats(rf"^cluster\.({wanted})\.upstream_rq_active$")
         return {name: values.get(f"cluster.{name}.upstream_rq_active", 0) for name in names}
-
-    async def unsigned(self) -> dict[str, int]:
-        """Cluster → requests that were to be signed for AWS since this Envoy was started, and were not."""
-        query = {"format": "json", "usedonly": "", "filter": rf"^{re.escape(UNSIGNED_REQUESTS)}|\.{_SIGNED}$"}
-        values = _values((await self._read("/stats", query)).get("stats", []))
-        counted = {name.removeprefix(UNSIGNED_REQUESTS): value for name, value in values.items()}
-        return {name: value for name, value in counted.items() if f"cluster.{name}.{_SIGNED}" in values}
 
     async def counters(self, clusters: Iterable[str]) -> dict[str, Counters]:
         """Counters of clusters; zeros for one that was never asked for anything."""
@@ -93,6 +85,15 @@ class Admin:
         }
         return {name: _counters(name, values, histograms) for name in names}
 
+    async def stats(self, wanted: str) -> dict[str, int]:
+        """Name → value of the counters and gauges whose name the pattern finds, those that are 0 perhaps left out."""
+        query = {"format": "json", "usedonly": "", "filter": wanted}
+        return _values((await self._read("/stats", query)).get("stats", []))
+
+    async def metadata(self) -> dict[str, Any]:
+        """What this Envoy's bootstrap says of it."""
+        return dict((await self._read("/server_info", {})).get("node", {}).get("metadata", {}))
+
     async def _read(self, path: str, query: dict[str, str]) -> Any:
         try:
             answer = await self._client.get(f"http://{self._address}{path}", params=query, timeout=READ_TIMEOUT_S)
@@ -102,7 +103,7 @@ class Admin:
             raise self._unreadable(str(error) or type(error).__name__) from error
 
     def _unreadable(self, why: str) -> TrafficError:
-        return TrafficError(f"gateway {self._node} cannot be read at {self._address}: {why}")
+        return TrafficError(f"gateway {self.node} cannot be read at {self._address}: {why}")
 
 
 def _values(stats: Iterable[dict[str, Any]]) -> dict[str, int]:
@@ -117,7 +118,7 @@ def _counters(name: str, values: dict[str, int], histograms: dict[str, tuple[tup
     """
     prefix = f"cluster.{name}.upstream_rq_"
     retried = values.get(f"{prefix}retry", 0)
-    at_aws = f"cluster.{name}.{_SIGNED}" in values
+    at_aws = f"cluster.{name}.{SIGNED}" in values
     refused = sum(values.get(f"{prefix}{status}", 0) for status in _AWS_ERRORS) if at_aws else 0
     return Counters(
         requests=values.get(f"{prefix}completed", 0) + retried,

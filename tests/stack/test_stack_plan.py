@@ -67,6 +67,30 @@ def test_parts_do_not_inherit_the_secrets_of_the_shell() -> None:
     assert passed_on(shell) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "LC_ALL": "C"}
 
 
+AWS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "the-secret", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
+
+
+def test_only_parts_that_call_aws_are_told_of_it(home: Path) -> None:
+    told = {part.name: part.environment for part in parts(plan_of(home, AWS | {"LONGSHORE_API_KEY": "k"}))}
+    assert {name for name, one in told.items() if AWS.items() <= one.items()} == {"api", "worker", "envoy"}
+    assert {name for name, one in told.items() if one.keys() & AWS.keys()} == {"api", "worker", "envoy"}
+
+
+def test_the_emulator_and_aws_are_never_mixed(home: Path) -> None:
+    own = {"AWS_SESSION_TOKEN": "t", "AWS_PROFILE": "work", "AWS_ACCESS_KEY_ID": "id"}
+    told = plan_of(home, own | {"LONGSHORE_EMULATE": "sagemaker"}).way_to_aws()
+    assert told["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+    assert told["AWS_ACCESS_KEY_ID"] != "id"
+    assert not told.keys() & {"AWS_SESSION_TOKEN", "AWS_PROFILE"}
+
+
+def test_secrets_are_in_nothing_that_a_stack_says_of_itself(home: Path) -> None:
+    plan = plan_of(home, AWS)
+    (worker,) = select(parts(plan), ["worker"])
+    for said in (repr(plan), repr(worker), str(plan.addresses()), worker.fingerprint):
+        assert "the-secret" not in said
+
+
 def test_a_part_started_otherwise_has_another_fingerprint() -> None:
     part = Part("api", ("python", "-m", "api"), {"A": "1"})
     assert part.fingerprint == Part("api", ("python", "-m", "api"), {"A": "1"}, grace=1).fingerprint

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from runtime_rig import BEHAVIOUR, COMPONENT, ENDPOINT, KEY_ID, SECRET, Runtime, component, self_made
+from runtime_rig import BEHAVIOUR, COMPONENT, ENDPOINT, KEY_ID, REGION, SECRET, Runtime, component, self_made
 from temporalio.testing import ActivityEnvironment
 from traffic_rig import Answer, ModelServer, Rig, Surroundings, ask, rig_of, until
 
@@ -14,9 +14,14 @@ from activities.inputs import DrainedInput
 from activities.routes import RouteActivities
 from longshore.planning.observed import CopyState
 from longshore.planning.operation import DrainReport
+from longshore.spec.target import TargetSpec
+from longshore.stack.live_checks import signing_checks
+from longshore.stack.surroundings import credentials
+from longshore.store.database import Database
 from longshore.store.store import Store
 from longshore.traffic.admin import Admin
 from longshore.traffic.bootstrap import Machine
+from longshore.traffic.signing import Signing, read_signing
 
 NO_ONE = {"AWS_EC2_METADATA_DISABLED": "true", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere", "AWS_PROFILE": "none"}
 """An environment in which nobody finds credentials, whatever the machine of the tests has."""
@@ -188,13 +193,19 @@ async def test_without_credentials_requests_fail_and_are_found(
         assert set(runtime.refused) == {"Missing Authentication Token"}
         (sample,) = await rig.plane.sample("digits", ("1",))
         assert (sample.requests, sample.errors) == (3, 3)
-        assert await _unsigned(rig) == {"digits/1": 3}
+        assert await _signing(rig) == Signing("gateway-1", unsigned={"digits/1": 3}, denied={"digits/1": 3})
 
 
-async def test_signed_requests_are_not_taken_for_unsigned_ones(signing: Rig, runtime: Runtime) -> None:
-    await _serve(signing, runtime, {"1": 100})
-    await _post(signing, "/x")
-    assert await _unsigned(signing) == {}
+async def test_a_gateway_signs_with_a_credentials_file(store: Store, runtime: Runtime, tmp_path: Path) -> None:
+    file = tmp_path / "credentials"
+    file.write_text(f"[fleet]\naws_access_key_id = {KEY_ID}\naws_secret_access_key = {SECRET}\n")
+    environment = {**NO_ONE, "AWS_SHARED_CREDENTIALS_FILE": str(file), "AWS_PROFILE": "fleet"}
+    machine = Machine(credentials=credentials(environment))
+    surroundings = Surroundings(machine, environment)
+    async with rig_of(store, tmp_path, "gateway-1", surroundings=surroundings) as rig:
+        await _serve(rig, runtime, {"1": 100})
+        assert (await _post(rig, "/x")).status == 200
+        assert await _signing(rig) == Signing("gateway-1", source=f"profile fleet of {file}")
 
 
 async def test_a_role_is_never_replaced_by_the_gateways_own_credentials(signing: Rig, runtime: Runtime) -> None:
@@ -204,6 +215,28 @@ async def test_a_role_is_never_replaced_by_the_gateways_own_credentials(signing:
     # The role's service is not to be reached from here, so nobody can sign as the role.
     assert (await _post(signing, "/x")).status == 403
     assert runtime.refused == ["Missing Authentication Token"]
+
+    async def refused() -> bool:
+        return (await _signing(signing)).refused_roles == (REGION,)
+
+    await until(refused, "the gateway was refused the role")
+
+
+async def test_the_doctor_says_whether_gateways_can_sign_where_that_matters(
+    postgres_url: str, runtime: Runtime, tmp_path: Path
+) -> None:
+    database = Database.connect(postgres_url)
+    store = Store(database)
+    async with rig_of(store, tmp_path, "gateway-1", surroundings=Surroundings(environment=NO_ONE)) as rig:
+        await _serve(rig, runtime, {"1": 100})
+        await _post(rig, "/x")
+        assert await signing_checks(postgres_url) == []
+        place = {"backend": "sagemaker", "sagemaker": {"region": REGION, "endpoint": "fleet"}}
+        await store.targets.put("fleet", TargetSpec.model_validate(place), "test")
+        (check,) = await signing_checks(postgres_url)
+        assert (check.name, check.ok) == ("signing", False)
+        assert check.detail == "gateway-1 sent requests to AWS without a signature: 1 of digits/1"
+    await database.dispose()
 
 
 async def test_no_secret_is_in_what_a_gateway_shows_or_keeps(signing: Rig, runtime: Runtime) -> None:
@@ -272,9 +305,9 @@ async def _drained(rig: Rig, version: str) -> DrainReport:
     return report
 
 
-async def _unsigned(rig: Rig) -> dict[str, int]:
+async def _signing(rig: Rig) -> Signing:
     async with httpx.AsyncClient(trust_env=False) as client:
-        return await Admin(client, rig.envoy.node, rig.envoy.admin).unsigned()
+        return await read_signing(Admin(client, rig.envoy.node, rig.envoy.admin))
 
 
 async def _stat(rig: Rig, name: str) -> int:

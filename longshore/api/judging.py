@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from longshore.api.judging_checks import unmeasurable
 from longshore.api.problems import FieldProblem
 from longshore.api.requests import ApplyBody, Source
 from longshore.spec.checking import DocumentError, check, did_you_mean, identity
@@ -99,7 +100,7 @@ def read(body: ApplyBody) -> tuple[list[Given], list[FieldProblem]]:
 def judge(given: Sequence[Given], stored: Stored) -> Judgement:
     """Judge every document."""
     judgement = Judgement()
-    targets = set(stored.targets) | {one.name for one in given if isinstance(one.document, Target)}
+    targets = dict(stored.targets) | {one.name: one.document.spec for one in given if isinstance(one.document, Target)}
     deployments = set(stored.deployments) | {one.name for one in given if isinstance(one.document, Deployment)}
     versions = dict(stored.versions) | {
         (one.document.metadata.model, one.document.metadata.version): one.document.spec
@@ -114,9 +115,12 @@ def judge(given: Sequence[Given], stored: Stored) -> Judgement:
         elif isinstance(one.document, Freeze):
             _judge_freeze(one, one.document, stored, judgement)
             _judge_names(one, "deployment", one.document.spec.deployments, deployments, judgement)
-            _judge_names(one, "target", one.document.spec.targets, targets, judgement)
+            _judge_names(one, "target", one.document.spec.targets, set(targets), judgement)
         else:
-            _judge_references(one, one.document.spec, targets, set(versions), judgement)
+            _judge_references(one, one.document.spec, set(targets), set(versions), judgement)
+            if target := targets.get(one.document.spec.target):
+                found = unmeasurable(one.document.spec, target)
+                judgement.invalid += [one.problem(field, message) for field, message in found]
             _judge_deployment(one, one.document, stored, judgement)
     return judgement
 

@@ -247,7 +247,26 @@ def _unknown_names(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
             yield (*at, "host"), _unknown("host", event.host, hosts)
         if event.at > spec.until:
             yield (*at, "at"), "is after until, when the rehearsal is given up: move one of them"
+    yield from _measured_elsewhere(spec)
     yield from _misapplied(spec)
+
+
+def _measured_elsewhere(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
+    """Checks of what a rehearsal does not have: there are simulated requests, and nothing else to measure."""
+    policies: list[tuple[Path, RolloutPolicy | None]] = [
+        *((("spec", "given", name), given.rollout) for name, given in spec.given.items()),
+        *(
+            (("spec", "timeline", at), event.rollout)
+            for at, event in enumerate(spec.timeline)
+            if isinstance(event, Apply)
+        ),
+    ]
+    for path, policy in policies:
+        for index, check in enumerate(policy.checks if policy else ()):
+            if check.cloudwatch is not None:
+                cure = "leave source out, for the traffic of the rehearsal, or leave the check out"
+                where: Path = (*path, "rollout", "checks", index, "source", "cloudwatch")
+                yield where, f"there is no CloudWatch in a rehearsal: {cure}"
 
 
 def _misapplied(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:

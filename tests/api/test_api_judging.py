@@ -137,6 +137,70 @@ def test_an_unknown_version_is_answered_with_those_there_are() -> None:
     assert problem.message == "there is no version 7 of model digits: registered are 1, 2"
 
 
+SAGEMAKER = TARGET | {
+    "spec": {"backend": "sagemaker", "sagemaker": {"region": "eu-central-1", "endpoint": "fleet"}},
+}
+CLASSIC = TARGET | {
+    "spec": {
+        "backend": "sagemaker",
+        "sagemaker": {
+            "region": "eu-central-1",
+            "instances": {"type": "ml.g5.xlarge"},
+            "executionRole": "arn:aws:iam::123456789012:role/serve",
+        },
+    },
+}
+OWN = {"namespace": "Mine", "metric": "Depth", "statistic": "Sum"}
+ERRORS = {"name": "c", "metric": "error-rate", "max": 1}
+
+ELSEWHERE: list[tuple[str, dict[str, Any], dict[str, Any], list[str]]] = [
+    ("a component on SageMaker", SAGEMAKER, ERRORS | {"source": {"cloudwatch": {}}}, []),
+    ("a component on no SageMaker", TARGET, ERRORS | {"source": {"cloudwatch": {"region": "eu-central-1"}}}, [""]),
+    ("an alarm on SageMaker", SAGEMAKER, {"name": "c", "source": {"cloudwatch": {"alarm": "a"}}}, []),
+    ("an alarm of no region", TARGET, {"name": "c", "source": {"cloudwatch": {"alarm": "a"}}}, [".region"]),
+    (
+        "a metric of some region",
+        TARGET,
+        {"name": "c", "max": 1, "source": {"cloudwatch": {**OWN, "region": "eu-central-1"}}},
+        [],
+    ),
+    (
+        "a component's dimension on no SageMaker",
+        TARGET,
+        {
+            "name": "c",
+            "max": 1,
+            "source": {"cloudwatch": {**OWN, "region": "eu-central-1", "dimensions": {"Model": "$(COMPONENT)"}}},
+        },
+        [".dimensions"],
+    ),
+    ("the endpoint of a deployment", CLASSIC, ERRORS | {"source": {"cloudwatch": {}}}, []),
+    (
+        "a baseline on the same endpoint",
+        CLASSIC,
+        {"name": "c", "metric": "error-rate", "compare": "baseline", "maxIncrease": 1, "source": {"cloudwatch": {}}},
+        [""],
+    ),
+    (
+        "copies that are instances",
+        CLASSIC,
+        {"name": "c", "metric": "gpu-utilization", "max": 1, "source": {"cloudwatch": {}}},
+        [""],
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("target", "asked", "fields"), [row[1:] for row in ELSEWHERE], ids=[row[0] for row in ELSEWHERE]
+)
+def test_a_check_is_measured_where_its_target_is(
+    target: dict[str, Any], asked: dict[str, Any], fields: list[str]
+) -> None:
+    judgement = judged([deployment(rollout={"checks": [asked]}), target], stored(*REGISTERED[1:]))
+    found = [one.field for one in judgement.invalid if one.field and ".checks[" in one.field]
+    assert found == [f"spec.rollout.checks[0].source.cloudwatch{field}" for field in fields]
+
+
 def test_two_documents_of_one_name_are_a_problem_of_the_second() -> None:
     _, (problem,) = read(ApplyBody(documents=[deployment(), deployment(copies=2)]))
     assert (problem.document, "already given as document 0" in problem.message) == (1, True)

@@ -53,7 +53,7 @@ Not in this release, and refused in a line that says so:
 CLI = """\
 # Command line
 
-`longshore` is an HTTP client of the API; only `up`, `down`, `demo` and `doctor` work on this machine.
+`longshore` is an HTTP client of the API; only `up`, `down`, `demo`, `doctor` and `emulate` work on this machine.
 
 - Data goes to stdout (`-o table|json|jsonl|yaml|name`), progress and mistakes to stderr. Colour and motion appear only
   on a terminal, and never with `NO_COLOR`; elsewhere each change of state is a line. JSON keys are camelCase; one thing

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from longshore.cli.commands import declare, keys, plan, read, rehearse, rollout, stack
+from longshore.cli.commands import declare, emulate, keys, plan, read, rehearse, rollout, stack
 from longshore.cli.exits import USAGE, Stop
 
 app = typer.Typer(
@@ -45,6 +45,7 @@ for _panel, _commands in _PANELS.items():
         app.command(_name, rich_help_panel=_panel)(_command)
 app.add_typer(rollout.app, name="rollout", rich_help_panel="Changing")
 app.add_typer(keys.app, name="keys", rich_help_panel="Changing")
+app.add_typer(emulate.app, name="emulate", rich_help_panel="The embedded stack")
 
 
 def run_typer(arguments: list[str]) -> int:

@@ -28,6 +28,7 @@ VERBS = (
 GROUPS = {
     "rollout": "status watch history pause resume promote abort undo retry approve override",
     "keys": "create list revoke",
+    "emulate": "sagemaker",
 }
 
 

@@ -41,14 +41,14 @@ _KEEP_ALIVE_SECONDS = 2 * 60 * 60
 class DataPlane:
     """Serves calls, and runs the processes that answer them."""
 
-    def __init__(self, world: World, meter: Meter, images: Images) -> None:
+    def __init__(self, world: World, meter: Meter, images: Images, port: int = 0) -> None:
         self.copies = Copies(world.clock)
         self._world = world
         self._meter = meter
         self._images = images
         self._mark = uuid.uuid4().hex
         self._folder = Path(tempfile.mkdtemp(prefix="longshore-emulator-"))
-        self._socket = socket.create_server((LOOPBACK, 0), backlog=1024)
+        self._socket = socket.create_server((LOOPBACK, port), backlog=1024)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="emulator-data", daemon=True)
         self._reports = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emulator-reports")
@@ -123,6 +123,7 @@ class DataPlane:
             ws="none",
             access_log=False,
             log_config=None,
+            log_level="warning",
             proxy_headers=False,
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,

@@ -26,17 +26,21 @@ class ServingEmulator(Emulator):
     Calls are taken on `url` like everything else, and on `runtime_url` several times faster.
     """
 
-    def __init__(self, *, images: Images | None = None, **options: Any) -> None:
+    def __init__(self, *, images: Images | None = None, runtime_port: int = 0, **options: Any) -> None:
         """Make one that does not listen yet.
 
         Args:
             images: which program runs for which image.
+            runtime_port: for calls, on the loopback; 0 takes a free one.
             options: of `Emulator`.
+
+        Raises:
+            OSError: `runtime_port` is taken.
         """
         super().__init__(**options)
         self.series = Series()
         meter = Meter(self.series, self.clock)
-        self.plane = DataPlane(self.world, meter, images or default_images())
+        self.plane = DataPlane(self.world, meter, images or default_images(), runtime_port)
         self.world.plane = self.plane
         self.rooms.append(self._call)
         self._rounds = Rounds(self.clock, Looking(WorldHosting(self.world), self.plane.copies, meter))

@@ -52,7 +52,7 @@ class Components:
             await self._check_owner(level, page, seen, names)
             await self._note_refusal(turn, seen)
             wanted = step(level, page, seen, self._reader.clock())
-            await _write(turn, level.version, page, wanted.page)
+            await _write(turn, level.version, page, wanted.begun(self._reader.clock()))
             if wanted.call is Call.NONE:
                 return
             await self._carry_out(level, wanted, seen, names)
@@ -112,7 +112,7 @@ class Components:
 
     async def _check_owner(self, level: CopiesLevel, page: VersionPage, seen: Component | None, names: Names) -> None:
         """A component that no page knows to be made may be ours of an attempt that was cut off, or a stranger's."""
-        if seen is None or page.settled is not None:
+        if seen is None or page.made or 0 in page.ours:
             return
         tags = tags_of((await self._site.aws.call("sagemaker", "ListTags", ResourceArn=seen.arn)).get("Tags", []))
         if not names.ours(tags, deployment=level.deployment, version=level.version):

@@ -35,16 +35,21 @@ class VersionPage(Value):
     accelerator_memory_gib: float = 0
     specification: dict[str, Any] = {}
     """As we asked for it, in SageMaker's words; what is found otherwise is a difference."""
-    settled: int | None = None
-    """The CopyCount that SageMaker last accepted from us; another than `count` is yet to be asked for."""
+    ours: tuple[int, ...] = ()
+    """The CopyCounts that SageMaker may have from us: one, once it accepted it; more while that is not sure."""
     made: bool = False
     """Whether SageMaker accepted to make it, and it was not deleted by us since."""
     had: int = 0
     """Copies that were ready when we last asked for a change: the least that are during it."""
     asked_at: datetime | None = None
-    """When we last asked SageMaker to change it; for a while after, it may describe what was before."""
+    """When we last set about changing it; for a while after, SageMaker may describe what was before."""
     scaled: bool = False
     """Whether an autoscaler chooses the count, so that another count is no difference."""
+
+    @property
+    def settled(self) -> int | None:
+        """The CopyCount that SageMaker has from us; None while that is not sure."""
+        return self.ours[0] if len(self.ours) == 1 else None
 
 
 class DeploymentPage(Value):

@@ -105,7 +105,7 @@ class State(Value):
 def _states(page: VersionPage, seen: Component | None, endpoint: Endpoint, now: datetime) -> Iterator[State]:
     """Of each copy in turn: those that serve, those that drain, and last those that SageMaker is ending."""
     count = trusted(page, seen, now)
-    level = count if page.scaled else min(count, page.level)
+    level = max(0, count - max(0, page.count - page.level))
     ready = _ready(page, seen, count)
     for index in range(count):
         if index >= level:

@@ -30,12 +30,19 @@ class Step(Value):
     anew: bool = False
     """The level is reached by a new component, once this one is deleted: to be asked again."""
 
+    def begun(self, now: datetime) -> VersionPage:
+        """The page to note before the call: from then on SageMaker may describe what was before it."""
+        if self.call is Call.NONE:
+            return self.page
+        ours = tuple(dict.fromkeys((*self.page.ours, self.page.count)))
+        return self.page.model_copy(update={"ours": ours, "asked_at": now})
+
     def done(self, now: datetime) -> VersionPage:
         """The page to note after SageMaker accepted the call."""
         if self.call is Call.NONE:
             return self.page
         made = self.call is not Call.DELETE
-        return self.page.model_copy(update={"settled": self.page.count, "made": made, "asked_at": now})
+        return self.page.model_copy(update={"ours": (self.page.count,), "made": made, "asked_at": now})
 
 
 def needs_look(level: CopiesLevel, page: VersionPage) -> bool:
@@ -60,19 +67,19 @@ def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: dat
     outside = changed_outside(page, seen, now) and not level.take
     if seen is None:
         return _of_nothing(page, noted, now, outside=outside)
-    if seen.status == "Deleting":
-        if count:
-            raise busy(seen.name, seen.status)
-        return Step(page=_gone(noted))
+    if count and (seen.status == "Deleting" or (page.count == 0 and recent(page, now))):
+        raise busy(seen.name, "Deleting")
     if not count:
-        return Step(page=noted, call=Call.DELETE)
+        return Step(page=_gone(noted)) if seen.status == "Deleting" else Step(page=noted, call=Call.DELETE)
     if outside:
         return Step(page=noted)
     asked = noted.model_copy(update={"had": seen.current})
     if level.take and any(one.what.startswith("Specification") for one in differences("", "", page, seen, now)):
         return _when_idle(Step(page=asked, call=Call.RESTORE), seen)
     if seen.desired == count:
-        return Step(page=noted.model_copy(update={"settled": count, "made": True}))
+        if recent(page, now) and page.ours != (count,) and page.ours:
+            raise busy(seen.name, "perhaps changed a moment ago")
+        return Step(page=noted.model_copy(update={"ours": (count,), "made": True}))
     if seen.status == "Failed" and not seen.current:
         # It never came to be; another number of its copies is to be had from a new one only.
         gone = noted.model_copy(update={"level": 0, "count": 0})
@@ -88,18 +95,19 @@ def busy(component: str, status: str) -> BackendError:
 
 def _of_nothing(page: VersionPage, noted: VersionPage, now: datetime, *, outside: bool) -> Step:
     """There is no component, or SageMaker does not tell of it yet."""
-    if page.made and recent(page, now):
-        if noted.count != page.settled:
+    if page.made and page.count and recent(page, now):
+        if not noted.count == page.count == page.settled:
             raise busy(page.component, "not described yet")
         return Step(page=noted)
     # Somebody else deleted it: theirs to say whether it shall be there. Nobody made it yet: ours.
-    if not noted.count:
-        return Step(page=_gone(noted))
-    return Step(page=noted) if outside else Step(page=noted.model_copy(update={"had": 0}), call=Call.CREATE)
+    if outside and noted.count:
+        return Step(page=noted)
+    gone = _gone(noted)
+    return Step(page=gone, call=Call.CREATE) if noted.count else Step(page=gone)
 
 
 def _gone(page: VersionPage) -> VersionPage:
-    return page.model_copy(update={"settled": 0, "made": False})
+    return page.model_copy(update={"ours": (0,) if page.ours else (), "made": False, "had": 0})
 
 
 def _count(level: CopiesLevel, there: int) -> int:

@@ -24,7 +24,7 @@ def trusted(page: VersionPage, seen: Component | None, now: datetime) -> int:
         return page.count
     if seen is None or seen.status == "Deleting":
         return 0
-    ours = seen.desired in {page.count, page.settled} and not page.scaled
+    ours = seen.desired in {page.count, *page.ours} and not page.scaled
     return page.count if ours else seen.desired
 
 
@@ -32,9 +32,7 @@ def changed_outside(page: VersionPage, seen: Component | None, now: datetime) ->
     """Whether somebody else changed the count, or deleted the component."""
     if page.scaled or recent(page, now) or not page.made:
         return False
-    return (
-        page.count > 0 if seen is None or seen.status == "Deleting" else seen.desired not in {page.count, page.settled}
-    )
+    return page.count > 0 if seen is None or seen.status == "Deleting" else seen.desired not in {page.count, *page.ours}
 
 
 def differences(

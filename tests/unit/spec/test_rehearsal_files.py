@@ -71,10 +71,11 @@ def test_what_fits_what_was_there_before_can_be_played(event: str) -> None:
             "9: spec.timeline[0].by: this field is required: add it",
         ),
         (
-            'at: 0s, do: apply, deployment: codegen, version: "2", rollout: {checks: [{name: a, source: {cloudwatch: '
-            "{alarm: x}}}]}",
-            "9: spec.timeline[0].rollout.checks[0].source.cloudwatch: there is no CloudWatch in a rehearsal: leave "
-            "source out, for the traffic of the rehearsal, or leave the check out",
+            "at: 0s, do: apply, deployment: codegen, rollout: {checks: [{name: a, source: {cloudwatch: {alarm: x}}}]}",
+            (
+                "9: spec.timeline[0].rollout.checks[0].source.cloudwatch: there is no CloudWatch in a rehearsal: leave "
+                "source out, for the traffic of the rehearsal, or leave the check out"
+            ),
         ),
     ],
 )

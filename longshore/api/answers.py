@@ -207,6 +207,14 @@ class DeploymentDetail(Body):
     operation: OperationAnswer | None
 
 
+class UpstreamAnswer(Body):
+    """Where a version is asked whose copies have no addresses."""
+
+    version: str
+    url: str = Field(description="The service; requests are sent to `/invocations` below it.")
+    headers: dict[str, str] = Field(description="What tells the service which version shall answer.")
+
+
 class TrafficAnswer(Body):
     """Where a deployment's requests go."""
 
@@ -214,6 +222,7 @@ class TrafficAnswer(Body):
     traffic: dict[str, int] = Field(description="Version → share of the acknowledged route, in percent.")
     url: str | None = Field(description="Where requests to this deployment are sent.")
     endpoints: tuple[CopyAnswer, ...] = Field(description="The ready and draining copies.")
+    upstreams: tuple[UpstreamAnswer, ...] = Field(description="Of the versions whose copies have no addresses.")
 
 
 class EventAnswer(BaseModel):

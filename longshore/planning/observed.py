@@ -66,6 +66,11 @@ class Upstream(Value):
     role: str | None = None
     """ARN of the role to sign as; None: whoever the gateway's own credentials are."""
 
+    @property
+    def url(self) -> str:
+        """The service, for people."""
+        return f"{'https' if self.tls else 'http'}://{self.host}{self.path}"
+
 
 class Difference(Value):
     """Something on a target that somebody else changed or removed since we made it so."""

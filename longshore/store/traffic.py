@@ -16,7 +16,13 @@ from longshore.store.database import Database
 from longshore.store.fleet import copy_of
 from longshore.store.notices import ACKS, TRAFFIC, Watch
 from longshore.store.statements import advance, as_row, insert_once, upsert
-from longshore.store.tables import copies, gateways, routes, traffic_clock, traffic_samples, upstreams
+from longshore.store.tables import copies, deployments, gateways, routes, traffic_clock, traffic_samples, upstreams
+
+_ELSEWHERE = select(deployments.c.name).where(
+    deployments.c.name == upstreams.c.deployment, deployments.c.target != upstreams.c.target
+)
+_IN_FORCE = select(upstreams.c.upstream).where(~_ELSEWHERE.exists())
+"""Upstreams of deployments, but for those of another target that a deployment of the same name was on before."""
 
 
 class Traffic:
@@ -67,7 +73,7 @@ class Traffic:
     async def snapshot(self) -> RouteSnapshot:
         """All that gateways are told, as of one traffic revision: nothing newer, nothing missing."""
         theirs = select(copies).join(routes, routes.c.deployment == copies.c.deployment)
-        asked = select(upstreams.c.upstream).join(routes, routes.c.deployment == upstreams.c.deployment)
+        asked = _IN_FORCE.join(routes, routes.c.deployment == upstreams.c.deployment)
         async with self._database.transaction(snapshot=True) as connection:
             revision = await _revision(connection)
             published = (await connection.execute(select(routes).order_by(routes.c.deployment))).mappings().all()
@@ -79,6 +85,11 @@ class Traffic:
                 upstreams=await _upstreams(connection, asked),
                 route_revisions={row["deployment"]: row["revision"] for row in published},
             )
+
+    async def upstreams(self, deployment: str) -> tuple[Upstream, ...]:
+        """Where a deployment's versions are asked that are behind a service, those that were among them."""
+        async with self._database.transaction() as connection:
+            return await _upstreams(connection, _IN_FORCE.where(upstreams.c.deployment == deployment))
 
     def watch(self) -> AbstractAsyncContextManager[Watch]:
         """Watch for changes of the snapshot."""

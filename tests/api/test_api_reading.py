@@ -3,6 +3,7 @@
 import httpx
 from api_world import Seed, problem
 
+from longshore.planning.observed import Upstream
 from longshore.spec.target import TargetSpec
 from longshore.store.store import Store
 
@@ -137,6 +138,28 @@ async def test_traffic_says_where_requests_go(client: httpx.AsyncClient, seed: S
     assert traffic["traffic"] == {"1": 100}
     assert traffic["url"] == "http://127.0.0.1:8471/v1/models/digits/"
     assert [endpoint["address"] for endpoint in traffic["endpoints"]] == ["127.0.0.1:9000", "127.0.0.1:9001"]
+    assert traffic["upstreams"] == []
+
+
+async def test_traffic_names_the_services_of_the_versions_that_are_there(
+    client: httpx.AsyncClient, seed: Seed, store: Store
+) -> None:
+    await seed()
+    seen = await store.fleet.observation("workstation")
+    assert seen
+    copies = tuple(copy.model_copy(update={"address": None}) for copy in seen.copies)
+    upstreams = tuple(
+        Upstream(
+            deployment="digits", version=version, address="a:443", host="a", path="/endpoints/a", headers={"X": "c"}
+        )
+        for version in ("1", "7")
+    )
+    await store.fleet.save_observation(
+        seen.model_copy(update={"sequence": seen.sequence + 1, "copies": copies, "upstreams": upstreams})
+    )
+    traffic = (await client.get("/v1/deployments/digits/traffic")).json()
+    assert traffic["upstreams"] == [{"version": "1", "url": "https://a/endpoints/a", "headers": {"X": "c"}}]
+    assert {endpoint["address"] for endpoint in traffic["endpoints"]} == {None}
 
 
 async def test_copies_are_listed_by_id(client: httpx.AsyncClient, seed: Seed) -> None:

@@ -233,6 +233,7 @@ def test_traffic_shows_who_serves_and_where_to_ask(cli: Cli, harbour: Harbour) -
         "traffic": {"1": 100},
         "url": "http://127.0.0.1:8471/v1/models/digits/",
         "endpoints": [COPY, leaving],
+        "upstreams": [],
     }
 
     assert [line.split() for line in cli("traffic", "digits").out.splitlines()] == [
@@ -241,6 +242,22 @@ def test_traffic_shows_who_serves_and_where_to_ask(cli: Cli, harbour: Harbour) -
         ["0", "0%", "127.0.0.1:9001", "(draining)"],
         [],
         ["requests", "go", "to", "http://127.0.0.1:8471/v1/models/digits/"],
+    ]
+
+
+def test_traffic_shows_the_service_that_copies_without_addresses_are_behind(cli: Cli, harbour: Harbour) -> None:
+    harbour.answers["GET", f"{PATH}/traffic"] = {
+        "deployment": "digits",
+        "traffic": {"1": 100},
+        "url": None,
+        "endpoints": [{**COPY, "address": None}],
+        "upstreams": [{"version": "1", "url": "https://a.example/endpoints/fleet", "headers": {"X-A": "digits-1"}}],
+    }
+    assert cli("traffic", "digits").out.splitlines()[-1].split() == [
+        "1",
+        "100%",
+        "https://a.example/endpoints/fleet",
+        "(digits-1)",
     ]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import update
 
 from longshore.planning.fence import Fence, FenceRefusedError
-from longshore.planning.observed import CopyState
+from longshore.planning.observed import CopyState, Upstream
 from longshore.planning.route import RefusedRoute, Route
 from longshore.spec.target import TargetSpec
 from longshore.store.database import Database
@@ -69,6 +69,19 @@ def test_a_fence_passes_exactly_what_is_not_lower_than_any_before(order: list[Fe
         await database.dispose()
 
     asyncio.run(check())
+
+
+async def test_upstreams_are_those_of_the_target_that_the_deployment_is_on(store: Store) -> None:
+    asked = Upstream(deployment="d", version="1", address="a.example:443", host="a.example", path="/endpoints/a")
+    elsewhere = asked.model_copy(update={"path": "/endpoints/b"})
+    await store.traffic.publish_route(route(v1=100), fence(1))
+    for step, (target, upstream) in enumerate((("fleet", asked), ("other", elsewhere))):
+        await store.targets.put(target, TargetSpec(backend="local"), "test")
+        seen = observation(1).model_copy(update={"target": target, "upstreams": (upstream,)})
+        await store.fleet.save_observation(seen)
+        record = Record(source="deployment/d", step=step, deployment=deployment(step + 1, target=target))
+        await store.record(record)
+        assert (await store.traffic.snapshot()).upstreams == await store.traffic.upstreams("d") == (upstream,)
 
 
 async def test_a_withdrawn_route_is_gone_and_withdrawing_it_again_is_no_change(store: Store) -> None:

@@ -18,6 +18,7 @@ from longshore.api.answers import (
     Page,
     RevisionAnswer,
     TrafficAnswer,
+    UpstreamAnswer,
 )
 from longshore.api.authorisation import Reader
 from longshore.api.dependencies import Dependencies, Deps
@@ -163,11 +164,18 @@ async def get_traffic(deps: Deps, _: Reader, deployment: Name) -> TrafficAnswer:
     """Where this deployment's requests go."""
     view = await view_of(deps, deployment)
     gateway = deps.settings.gateway_url
+    serving = tuple(_copy(copy) for copy in view.copies if copy.state in {CopyState.READY, CopyState.DRAINING})
+    there = {copy.version for copy in serving} | {version for version, share in view.traffic.items() if share}
     return TrafficAnswer(
         deployment=deployment,
         traffic={version: share for version, share in sorted(view.traffic.items()) if share},
         url=f"{gateway.rstrip('/')}/v1/models/{deployment}/" if gateway else None,
-        endpoints=tuple(_copy(copy) for copy in view.copies if copy.state in {CopyState.READY, CopyState.DRAINING}),
+        endpoints=serving,
+        upstreams=tuple(
+            UpstreamAnswer(version=one.version, url=one.url, headers=one.headers)
+            for one in await deps.store.traffic.upstreams(deployment)
+            if one.version in there
+        ),
     )
 
 

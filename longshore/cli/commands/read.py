@@ -152,7 +152,12 @@ def traffic(name: Deployment, output: Output = "table") -> int:
         show(answer, output, View(columns=(), name=lambda item: f"deployment/{item['deployment']}"))
         return REACHED
     addresses: dict[str, list[str]] = {version: [] for version in answer["traffic"]}
+    for service in answer["upstreams"]:
+        marks = f" ({', '.join(service['headers'].values())})" if service["headers"] else ""
+        addresses.setdefault(service["version"], []).append(f"{service['url']}{marks}")
     for copy in answer["endpoints"]:
+        if copy["address"] is None:
+            continue
         draining = " (draining)" if copy["state"] == "draining" else ""
         addresses.setdefault(copy["version"], []).append(f"{copy['address']}{draining}")
     rows = [

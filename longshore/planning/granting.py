@@ -102,7 +102,8 @@ def hold(request: ReservationRequest, room: TargetRoom, grant: Grant) -> dict[st
     held = {}
     for host in sorted(hosts):
         ours = request.deployment, host
-        held[host] = max(room.reserved[ours], room.used[ours] + new[host] * request.resources.accelerators)
+        kept = 0 if host in request.without else room.reserved[ours]
+        held[host] = max(kept, room.used[ours] + new[host] * request.resources.accelerators)
     return {host: accelerators for host, accelerators in held.items() if accelerators}
 
 
@@ -128,7 +129,7 @@ def _settled(request: ReservationRequest, room: TargetRoom) -> Counter[str]:
 def _spaces(request: ReservationRequest, room: TargetRoom, *, only_kept: bool) -> dict[str, _Space]:
     spaces = {}
     for host in room.hosts:
-        if not suits(host, request.resources):
+        if not suits(host, request.resources) or host.name in request.without:
             continue
         ours = request.deployment, host.name
         others = room.held[host.name] - max(room.used[ours], room.reserved[ours])

@@ -35,6 +35,8 @@ class ReservationRequest(Value):
     """Copies of `version` that already hold their room, from earlier batches."""
     whole: bool = False
     """Grant the whole batch or nothing: an onboarding starts with all its copies."""
+    without: tuple[str, ...] = ()
+    """Hosts that are up and yet refused a copy of it lately: nothing new is placed there, and nothing held."""
 
 
 class Grant(Value):
@@ -101,11 +103,16 @@ class TargetRoom:
 
     @cached_property
     def reserved(self) -> Counter[tuple[str, str]]:
-        """(deployment, host) → accelerators reserved, those that its copies use among them."""
+        """(deployment, host) → accelerators reserved, those that its copies use among them.
+
+        A host that was not to be had is nobody's: whoever counted on it asks again.
+        """
+        refused = {host.name for host in self.hosts if host.obtainable and not host.up}
         reserved = Counter[tuple[str, str]]()
         for one in self.reservations:
             for host, accelerators in one.held.items():
-                reserved[one.deployment, host] = max(reserved[one.deployment, host], accelerators)
+                if host not in refused:
+                    reserved[one.deployment, host] = max(reserved[one.deployment, host], accelerators)
         return reserved
 
     @cached_property

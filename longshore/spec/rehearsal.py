@@ -152,6 +152,13 @@ class FailHost(Fault):
     host: Name = Field(description="Which one.")
 
 
+class RefuseCapacity(Fault):
+    """A host is one that the target starts when copies need it, and it is not to be had, or is to be had again."""
+
+    do: Literal["refuse-capacity", "restore-capacity"]
+    host: Name = Field(description="Which one. That it is refused shows once a copy is to start there.")
+
+
 class SetVersion(Fault):
     """A version behaves otherwise from now on: only the fields that are written change."""
 
@@ -179,7 +186,18 @@ class Throttle(Fault):
 
 
 Event = Annotated[
-    Apply | Scale | Promote | Undo | Control | Approve | CrashWorker | FailHost | SetVersion | FailMetrics | Throttle,
+    Apply
+    | Scale
+    | Promote
+    | Undo
+    | Control
+    | Approve
+    | CrashWorker
+    | FailHost
+    | RefuseCapacity
+    | SetVersion
+    | FailMetrics
+    | Throttle,
     Field(discriminator="do"),
 ]
 
@@ -243,7 +261,7 @@ def _unknown_names(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
         at: Path = ("spec", "timeline", index)
         if isinstance(event, Asked) and event.deployment not in known:
             yield (*at, "deployment"), _unknown("deployment", event.deployment, known)
-        if isinstance(event, FailHost) and event.host not in hosts:
+        if isinstance(event, FailHost | RefuseCapacity) and event.host not in hosts:
             yield (*at, "host"), _unknown("host", event.host, hosts)
         if event.at > spec.until:
             yield (*at, "at"), "is after until, when the rehearsal is given up: move one of them"

@@ -16,6 +16,7 @@ from longshore.spec.rehearsal import (
     Event,
     FailHost,
     FailMetrics,
+    RefuseCapacity,
     Rehearsal,
     Request,
     SetVersion,
@@ -207,6 +208,10 @@ class Engine:
                 await world.fail_host(event.host)
             case FailHost():
                 await world.restore_host(event.host)
+            case RefuseCapacity(do="refuse-capacity"):
+                world.fleet.refuse_capacity(event.host)
+            case RefuseCapacity():
+                await world.restore_capacity(event.host)
             case SetVersion():
                 changes = {name: getattr(event, name) for name in event.model_fields_set & set(_BEHAVIOUR)}
                 await world.set_version(event.version, changes)

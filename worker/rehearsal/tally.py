@@ -25,7 +25,7 @@ class Tally:
         held = 0
         versions: dict[str, set[str]] = defaultdict(set)
         for copy in self.fleet.copies:
-            held += len(copy.accelerators)
+            held += 0 if copy.refused else len(copy.accelerators)
             versions[copy.level.deployment].add(copy.level.version)
         self.peak_accelerators = max(self.peak_accelerators, held)
         self.peak_versions = max(self.peak_versions, *map(len, versions.values()), 0)

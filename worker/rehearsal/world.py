@@ -158,6 +158,13 @@ class World:
         await self.save()
         await self._tell_of_replaced()
 
+    async def restore_capacity(self, host: str) -> None:
+        """A host that was not to be had is to be had again."""
+        self.fleet.restore_capacity(host)
+        self.rest.room += 1
+        self.tally.look()
+        await self.save()
+
     async def set_version(self, version: str, changes: dict[str, Any]) -> None:
         """A version behaves otherwise from now on."""
         self.traffic.count()

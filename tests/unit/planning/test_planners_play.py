@@ -81,6 +81,19 @@ policies = st.fixed_dictionaries(
         "checks": st.sampled_from([(), ({"name": "errors", "metric": "error-rate", "max": 0.01},)]),
     }
 )
+withheld = st.lists(st.tuples(st.integers(0, 60), st.integers(1, 90)), max_size=2).map(
+    lambda spans: [(float(begins), float(begins + lasts)) for begins, lasts in spans]
+)
+"""Spans in which the host that is started when it is needed is not to be had."""
+
+
+@st.composite
+def fleets(draw: st.DrawFn, accelerators: int, behaviours: dict[str, Behaviour]) -> Fleet:
+    """All accelerators on one host, or some of them on one that is not always to be had."""
+    spare = draw(st.one_of(st.just(0), st.integers(0, 5)))
+    return Fleet(accelerators, behaviours, obtainable=spare, withheld=draw(withheld) if spare else [])
+
+
 ROLLOUT_VERBS = ("pause", "resume", "resume", "promote", "promote full", "abort", "retire")
 
 
@@ -91,7 +104,7 @@ def rollouts(draw: st.DrawFn) -> Play:
         before = copies
     made = order(OperationKind.ROLLOUT, copies, before, **draw(policies))
     new = draw(st.one_of(behaviours, behaviours, faulty))
-    fleet = Fleet(max(copies, before) + draw(st.integers(0, 5)), {"1": draw(behaviours), "2": new})
+    fleet = draw(fleets(max(copies, before) + draw(st.integers(0, 5)), {"1": draw(behaviours), "2": new}))
     for _ in range(before):
         fleet.add("1", START.replace(year=2025))
     return Play(rollout, RolloutState, made, fleet, draw(stories(ROLLOUT_VERBS)), route={"1": 100})
@@ -159,7 +172,9 @@ def moves(draw: st.DrawFn) -> Play:
     if policy["strategy"] == "blueGreen":
         policy["keepWarm"] = draw(st.sampled_from(["0s", "1m"]))
     made = order(OperationKind.ROLLOUT, copies, copies, **policy).model_copy(update={"old_revision": 1})
-    fleet = Fleet(12 + draw(st.integers(0, 8)), {"1": draw(behaviours), "2": draw(st.one_of(behaviours, faulty))})
+    behave = {"1": draw(behaviours), "2": draw(st.one_of(behaviours, faulty))}
+    room, here = 12 + draw(st.integers(0, 8)), draw(st.sampled_from([20, 20, copies + 1]))
+    fleet = Fleet(min(room, here), behave, obtainable=max(0, room - here), withheld=draw(withheld))
     for _ in range(copies):
         fleet.add("1", START.replace(year=2025))
     verbs = (*ROLLOUT_VERBS, "approve", "supersede", "scale 1", "scale 2", "scale 4", "scale 6")
@@ -206,7 +221,7 @@ def onboardings(draw: st.DrawFn) -> Play:
     golden = {"name": "right", "metric": "accuracy", "min": 0.9, "source": {"golden": "file:///golden.jsonl"}}
     made = order(OperationKind.ONBOARD, copies, None, deadline=DEADLINE, checks=draw(st.sampled_from([(), (golden,)])))
     made = made.model_copy(update={"new": facts("2", smoke=draw(st.booleans()))})
-    fleet = Fleet(draw(st.integers(1, 5)), {"2": draw(st.one_of(behaviours, behaviours, faulty))})
+    fleet = draw(fleets(draw(st.integers(1, 5)), {"2": draw(st.one_of(behaviours, behaviours, faulty))}))
     return Play(rollout, RolloutState, made, fleet, draw(stories(ROLLOUT_VERBS)))
 
 
@@ -229,7 +244,7 @@ def test_an_onboarding_serves_with_all_its_copies_or_leaves_nothing_behind(play:
 def scales(draw: st.DrawFn) -> Play:
     copies, before = draw(st.integers(0, 5)), draw(st.integers(0, 5))
     made = order(OperationKind.SCALE, copies, before, **draw(policies))
-    fleet = Fleet(max(1, before) + draw(st.integers(0, 5)), {"1": draw(behaviours)})
+    fleet = draw(fleets(max(1, before) + draw(st.integers(0, 5)), {"1": draw(behaviours)}))
     for _ in range(before):
         fleet.add("1", START.replace(year=2025))
     return Play(scale, ScaleState, made, fleet, draw(stories(("pause", "abort", "abort", "retire"))), route={"1": 100})

@@ -7,6 +7,7 @@ from typing import Any, Literal
 from longshore.api.judging_checks import unmeasurable
 from longshore.api.problems import FieldProblem
 from longshore.api.requests import ApplyBody, Source
+from longshore.planning.servable import unservable
 from longshore.spec.checking import DocumentError, check, did_you_mean, identity
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.documents import Deployment, Document, Freeze, ModelVersion, Target
@@ -121,6 +122,7 @@ def judge(given: Sequence[Given], stored: Stored) -> Judgement:
             if target := targets.get(one.document.spec.target):
                 found = unmeasurable(one.document.spec, target)
                 judgement.invalid += [one.problem(field, message) for field, message in found]
+                _judge_serving(one, one.document.spec, target, versions, judgement)
             _judge_deployment(one, one.document, stored, judgement)
     return judgement
 
@@ -167,6 +169,20 @@ def _judge_references(
         known = sorted(version for model, version in versions if model == spec.model)
         cure = f"registered are {', '.join(known)}" if known else "none of this model is registered"
         message = f"there is no version {spec.version} of model {spec.model}: {cure}"
+        judgement.invalid.append(one.problem("spec.version", message))
+
+
+def _judge_serving(
+    one: Given,
+    spec: DeploymentSpec,
+    target: TargetSpec,
+    versions: Mapping[tuple[str, str], ModelVersionSpec],
+    judgement: Judgement,
+) -> None:
+    version = versions.get((spec.model, spec.version))
+    if version is not None and (found := unservable(version, target)):
+        field, why = found
+        message = f"version {spec.version} of {spec.model} cannot be served on {spec.target} ({field}): {why}"
         judgement.invalid.append(one.problem("spec.version", message))
 
 

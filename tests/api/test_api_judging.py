@@ -201,6 +201,13 @@ def test_a_check_is_measured_where_its_target_is(
     assert found == [f"spec.rollout.checks[0].source.cloudwatch{field}" for field in fields]
 
 
+def test_a_version_that_its_target_cannot_serve_is_refused_with_the_field_and_the_cure() -> None:
+    judgement = judged([deployment(), CLASSIC], stored(*REGISTERED[1:]))
+    (problem,) = [one for one in judgement.invalid if one.field == "spec.version"]
+    assert problem.message.startswith("version 1 of digits cannot be served on ")
+    assert "(spec.artifact.uri)" in problem.message
+
+
 def test_two_documents_of_one_name_are_a_problem_of_the_second() -> None:
     _, (problem,) = read(ApplyBody(documents=[deployment(), deployment(copies=2)]))
     assert (problem.document, "already given as document 0" in problem.message) == (1, True)

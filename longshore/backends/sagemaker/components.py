@@ -19,6 +19,7 @@ from longshore.backends.sagemaker.reading import Reader
 from longshore.backends.sagemaker.seen import Component, View
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.steps import Call, Step, busy, needs_look, step
+from longshore.planning.servable import ARCHIVE
 
 logger = structlog.get_logger(__name__)
 
@@ -182,7 +183,7 @@ class Components:
         if role is None:
             message = (
                 f"target {self._site.target}: {level.spec.artifact.uri} needs a model object, which SageMaker fetches "
-                f"with a role: set sagemaker.executionRole, or pack the artifact as {specification.ARCHIVE}"
+                f"with a role: set sagemaker.executionRole, or pack the artifact as {ARCHIVE}"
             )
             raise BackendError("ExecutionRoleMissing", message, retryable=False)
         request = specification.model_object(names, level.deployment, level.version, level.spec, role)

@@ -5,41 +5,19 @@ from typing import Any, Final
 from longshore.backends.port import BackendError
 from longshore.backends.sagemaker.names import Names
 from longshore.planning.observed import Difference
+from longshore.planning.servable import ARCHIVE, not_for_sagemaker
 from longshore.spec.model_version import ModelVersionSpec
 
 MIB: Final = 1024
 LEAST_MEMORY_MIB: Final = 128
 """Shape MemoryInMb."""
-ARCHIVE: Final = ".tar.gz"
-"""The only artifacts that a component fetches by itself (ArtifactUrl, its documentation); others need a model."""
 
 Wanted = dict[str, Any]
 """A specification as CreateInferenceComponent takes it."""
 
 
-def problem_of(spec: ModelVersionSpec) -> tuple[str, str] | None:
-    """The field of a version that SageMaker cannot do with, and why; None when it can be served there."""
-    server, own = spec.server, spec.sagemaker
-    if own is not None and own.adapter_of is not None:
-        if not spec.artifact.uri.endswith(ARCHIVE):
-            return "spec.artifact.uri", f"an adapter is one {ARCHIVE} archive on S3"
-        return None
-    if server.image is None:
-        return "spec.server.image", "SageMaker runs containers: give the version server.image"
-    if not spec.artifact.uri.startswith("s3://"):
-        return "spec.artifact.uri", "SageMaker fetches artifacts from S3: give an s3:// URI"
-    if spec.resources.memory_gib is None:
-        return "spec.resources.memoryGiB", "SageMaker reserves memory for each copy: say how much it needs"
-    if server.secret_ref is not None:
-        return "spec.server.secretRef", "SageMaker would show a secret in the environment to whoever may describe it"
-    smoke = server.smoke
-    if smoke is not None and (smoke.method, smoke.path) != ("POST", "/invocations"):
-        return "spec.server.smoke", "SageMaker passes on POST /invocations alone: let the smoke test be that"
-    return None
-
-
 def needs_model(spec: ModelVersionSpec) -> bool:
-    """Whether the version needs a model object: a component itself fetches archives only."""
+    """Whether the version needs a model object: a component itself fetches archives only (shape ArtifactUrl)."""
     return not spec.artifact.uri.endswith(ARCHIVE)
 
 
@@ -123,7 +101,7 @@ def checked(model: str, version: str, spec: ModelVersionSpec) -> None:
     Raises:
         BackendError: reason `NotForSageMaker`.
     """
-    if found := problem_of(spec):
+    if found := not_for_sagemaker(spec):
         field, why = found
         raise BackendError("NotForSageMaker", f"{model} {version}: {field}: {why}", retryable=False)
 

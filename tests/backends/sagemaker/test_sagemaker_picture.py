@@ -332,25 +332,3 @@ def test_an_adapter_is_its_archive_in_another_component() -> None:
         "BaseInferenceComponentName": "ls-base-1",
         "Container": {"ArtifactUrl": "s3://models/search-1.tar.gz"},
     }
-
-
-@pytest.mark.parametrize(
-    ("changes", "field"),
-    [
-        ({"server": {"command": ["serve"]}}, "spec.server.image"),
-        ({"artifact": {"uri": "file:///m.tar.gz", "digest": "sha256:" + "0" * 64}}, "spec.artifact.uri"),
-        ({"resources": {"accelerators": 1}}, "spec.resources.memoryGiB"),
-        ({"server": {"image": "serve:1", "secretRef": "key"}}, "spec.server.secretRef"),
-        ({"server": {"image": "serve:1", "smoke": {"path": "/v2/health/live"}}}, "spec.server.smoke"),
-    ],
-)
-def test_a_version_that_sagemaker_cannot_serve_is_refused_with_its_field(
-    changes: dict[str, object], field: str
-) -> None:
-    found = specification.problem_of(version_spec(**changes))
-    assert found is not None
-    assert found[0] == field
-
-
-def test_one_that_it_can_is_not() -> None:
-    assert specification.problem_of(version_spec()) is None

@@ -90,6 +90,8 @@ def parts(plan: Plan) -> tuple[Part, ...]:
         _python("worker", "worker", to_aws, after=("setup", "agent", *temporal), grace=30.0),  # activities may finish
         _python("release", "longshore.stack.release", own, after=temporal, once=True),
     ]
+    if plan.emulated:
+        found.insert(0, _emulator(plan))
     if plan.embedded_temporal:
         found.insert(0, _temporal(plan))
     if plan.postgres:
@@ -160,6 +162,24 @@ def _temporal(plan: Plan) -> Part:
         # the UI asks the frontend for the namespace, so this one answer speaks for all three
         ready=answers_http(f"{plan.temporal_ui_url}/api/v1/namespaces/{plan.temporal_namespace}"),
         ports=((plan.ports.temporal, "Temporal"), (plan.ports.temporal_ui, "Temporal UI")),
+    )
+
+
+def _emulator(plan: Plan) -> Part:
+    command = [sys.executable, "-P", "-m", "longshore.cli", "emulate", "sagemaker"]
+    command += ["--port", str(plan.ports.emulator), "--runtime-port", str(plan.ports.emulator_runtime)]
+    command += ["--speed", plan.emulator_speed]
+    if plan.emulator_images:
+        command += ["--images", plan.emulator_images]
+    return Part(
+        "emulator",
+        tuple(command),
+        ready=answers_http(f"{plan.aws()['AWS_ENDPOINT_URL']}/_emulator/faults"),
+        ports=(
+            (plan.ports.emulator, "SageMaker emulator"),
+            (plan.ports.emulator_runtime, "SageMaker emulator runtime"),
+        ),
+        grace=40.0,  # its serving processes may finish
     )
 
 

@@ -23,6 +23,8 @@ _PASSED_ON = (
     "SSL_CERT_DIR",
 )
 _PASSED_ON_PREFIXES = ("LC_", "CUDA_", "NVIDIA_")
+EMULATOR_SPEED = "60"
+"""An instance takes minutes to come at AWS: a visitor shall wait for seconds."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Plan:
     temporal_ui_url: str | None
     emulated: bool = False
     """Whether an emulator stands in for AWS."""
+    emulator_speed: str = EMULATOR_SPEED
+    """Seconds that pass in it for each real one."""
+    emulator_images: str | None = None
+    """File that names the program to run for an image."""
     caller_aws: dict[str, str] = field(default_factory=dict, repr=False)
     """The `AWS_…` variables of whoever brings it up: secrets among them, so only their names are ever shown."""
 
@@ -47,7 +53,8 @@ class Plan:
     def of(cls, places: Places, ports: Ports, environment: Mapping[str, str]) -> "Plan":
         """The plan of a home. `LONGSHORE_DATABASE_URL` and `TEMPORAL_ADDRESS` stand in for the embedded ones.
 
-        `LONGSHORE_EMULATE=sagemaker` has the emulator stand in for AWS.
+        `LONGSHORE_EMULATE=sagemaker` has the emulator stand in for AWS; `LONGSHORE_EMULATOR_SPEED` and
+        `LONGSHORE_EMULATOR_IMAGES` are its options.
 
         Raises:
             StackError: the embedded Postgres has no place for its socket, or no account.
@@ -66,6 +73,8 @@ class Plan:
             temporal_namespace=environment.get("TEMPORAL_NAMESPACE") or "default",
             temporal_ui_url=ui_url if temporal_address else f"http://{LOOPBACK}:{ports.temporal_ui}",
             emulated=environment.get("LONGSHORE_EMULATE") == "sagemaker",
+            emulator_speed=environment.get("LONGSHORE_EMULATOR_SPEED") or EMULATOR_SPEED,
+            emulator_images=environment.get("LONGSHORE_EMULATOR_IMAGES"),
             caller_aws={name: value for name, value in environment.items() if name.startswith("AWS_")},
         )
 

@@ -27,9 +27,11 @@ from longshore.planning.operation import (
     Publish,
     Reserve,
     State,
+    Steer,
     Trouble,
     Withdraw,
 )
+from longshore.planning.refusals import INSUFFICIENT_CAPACITY
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom
 from longshore.planning.shortage import INSUFFICIENT
 from longshore.planning.words import Event, Phase
@@ -66,21 +68,58 @@ class PlayedCopy:
     draining_since: datetime | None = None
     gone_at: datetime | None = None
     down_until: datetime | None = None
+    host: str = "a"
+    refused: bool = False
+    """It waits on a host that is not to be had."""
 
 
 @dataclass
 class Fleet:
-    """Copies on one host of whole accelerators, one each."""
+    """Copies on one host of whole accelerators, one each, and maybe on another that is started when it is needed."""
 
     accelerators: int
     behaviours: dict[str, Behaviour]
     copies: list[PlayedCopy] = field(default_factory=list)
     started: int = 0
     sequence: int = 0
+    obtainable: int = 0
+    """Accelerators of the other host."""
+    withheld: list[tuple[float, float]] = field(default_factory=list)
+    """Spans, in seconds since the beginning, in which nothing starts there; that shows once a copy is to start."""
+    found_out: datetime | None = None
+    """When it was last tried in vain."""
 
     def add(self, version: str, born: datetime, *, broken: bool = False) -> None:
         self.started += 1
-        self.copies.append(PlayedCopy(self.started, version, born, broken))
+        here = sum(copy.host == "a" for copy in self.copies)
+        copy = PlayedCopy(self.started, version, born, broken, host="a" if here < self.accelerators else "b")
+        if copy.host == "b" and self.span(born):
+            copy.refused, self.found_out = True, born
+        self.copies.append(copy)
+
+    def span(self, now: datetime) -> tuple[float, float] | None:
+        """The span in which nothing starts on the other host now."""
+        seconds = (now - START).total_seconds()
+        return next((span for span in self.withheld if span[0] <= seconds < span[1]), None)
+
+    def coming(self, now: datetime) -> Iterator[datetime]:
+        """When copies that are lost, or on their way, go on by themselves."""
+        for copy in self.copies:
+            behaviour, span = self.behaviours[copy.version], self.span(now)
+            if copy.down_until and copy.down_until > now:
+                yield copy.down_until
+            elif copy.refused and span:
+                yield START + timedelta(seconds=span[1])
+            elif self.state_of(copy, now) is CopyState.STARTING and not behaviour.never_ready:
+                yield copy.born + timedelta(seconds=behaviour.startup)
+
+    def restore(self, now: datetime) -> None:
+        """What waited for the other host starts once it is to be had again."""
+        if self.span(now) is None:
+            self.found_out = None
+            for copy in self.copies:
+                if copy.refused:
+                    copy.refused, copy.born = False, now
 
     def state_of(self, copy: PlayedCopy, now: datetime) -> CopyState:
         behaviour = self.behaviours[copy.version]
@@ -88,6 +127,8 @@ class Fleet:
             return CopyState.ENDING
         if copy.draining_since:
             return CopyState.DRAINING
+        if copy.refused:
+            return CopyState.STARTING
         if copy.broken or (copy.down_until and now < copy.down_until):
             return CopyState.UNREADY
         if copy.proven:
@@ -117,8 +158,10 @@ class Fleet:
         draining = [copy for copy in theirs if copy.draining_since]
         for copy in draining[: max(0, action.copies - len(serving))]:
             copy.draining_since = None
-        # the least missed go first: not ready, then the newest
-        by_worth = sorted(serving, key=lambda one: (self.state_of(one, now) is not CopyState.READY, one.number))
+        # the least missed go first: without room, not ready, then the newest
+        by_worth = sorted(
+            serving, key=lambda one: (one.refused, self.state_of(one, now) is not CopyState.READY, one.number)
+        )
         for copy in by_worth[action.copies :]:
             copy.draining_since = now
         if action.surplus == "end":
@@ -126,7 +169,8 @@ class Fleet:
                 if copy.draining_since:
                     copy.gone_at = now + timedelta(seconds=self.behaviours[copy.version].ending)
         for _ in range(action.copies - len(serving) - len(draining)):
-            assert len(self.copies) < self.accelerators, "copies were started where there is no room"
+            most = self.accelerators + self.obtainable
+            assert len(self.copies) < most, "copies were started where there is no room"
             self.add(action.version, now)
         self.forget_gone(now)
 
@@ -148,18 +192,27 @@ class Fleet:
                 deployment="digits",
                 model="digits",
                 version=copy.version,
-                host="a",
-                accelerators=(index,),
+                host=copy.host,
+                accelerators=() if copy.refused else (index,),
                 address=f"a:{copy.number}",
                 state=self.state_of(copy, now),
-                reason="ExitedAtStart" if self.state_of(copy, now) is CopyState.FAILED else None,
+                reason=self._why(copy, now),
             )
             for index, copy in enumerate(self.copies)
         )
-        hosts = (ObservedHost(name="a", accelerators=self.accelerators),)
+        there = any(copy.host == "b" and not copy.refused for copy in self.copies)
+        missing = self.found_out is not None and not there
+        other = ObservedHost(name="b", accelerators=self.obtainable, up=not missing, obtainable=not there)
+        hosts = (ObservedHost(name="a", accelerators=self.accelerators), *([other] if self.obtainable else []))
         return Observation(
             target="here", sequence=self.sequence, at=now, hosts=hosts, copies=copies, deployment="digits"
         )
+
+    def _why(self, copy: PlayedCopy, now: datetime) -> str | None:
+        state = self.state_of(copy, now)
+        if copy.refused and state is CopyState.STARTING:
+            return INSUFFICIENT_CAPACITY
+        return "ExitedAtStart" if state is CopyState.FAILED else None
 
 
 @dataclass
@@ -175,6 +228,8 @@ class Story:
     """Routes published that are not acked at once."""
     anew: set[int] = field(default_factory=set)
     """Decisions after which the operation continues as new."""
+    chosen: list[tuple[float, int]] = field(default_factory=list)
+    """(when, copies that the target's autoscaler chooses, where it may)."""
     outcomes: dict[int, Outcome] = field(default_factory=dict)
     """What measurements say; the others pass, unless `bad`."""
     bad: bool = False
@@ -210,6 +265,8 @@ class Play:
     asked_verbs: list[tuple[float, str]] = field(default_factory=list)
     warm: dict[str, str] = field(default_factory=dict)
     """Deployment → version kept warm, as the store knows it."""
+    autoscaler: Steer | None = None
+    """What the target's autoscaler was last told."""
     watch: Callable[[], None] = lambda: None
     """Called whenever something may have changed."""
     anew: bool = False
@@ -295,6 +352,8 @@ class Play:
             behaviour = self.fleet.behaviours[copy.version]
             moments |= {copy.born + timedelta(seconds=behaviour.startup), copy.gone_at, copy.down_until} - {None}
         moments |= {START + timedelta(seconds=at) for at, _, _ in self.story.losses}
+        moments |= {START + timedelta(seconds=at) for at, _ in self.story.chosen}
+        moments |= {START + timedelta(seconds=until) for _, until in self.fleet.withheld}
         for moment in sorted(one for one in moments if self.now < one <= instant):
             self.now = moment
             self._befall()
@@ -302,6 +361,11 @@ class Play:
 
     def _befall(self) -> None:
         self.fleet.forget_gone(self.now)
+        self.fleet.restore(self.now)
+        for chosen in list(self.story.chosen):
+            if START + timedelta(seconds=chosen[0]) <= self.now:
+                self.story.chosen.remove(chosen)
+                self._autoscale(chosen[1])
         for loss in list(self.story.losses):
             at, version, seconds = loss
             if START + timedelta(seconds=at) <= self.now:
@@ -309,6 +373,15 @@ class Play:
                 ready = [one for one in self.fleet.copies if one.version == version]
                 if ready:
                     ready[0].down_until = self.now + timedelta(seconds=seconds)
+
+    def _autoscale(self, copies: int) -> None:
+        """The autoscaler chooses, within its bounds and the room that there is."""
+        told = self.autoscaler
+        if told is None or told.version is None or told.scaling is None or told.suspended:
+            return
+        room = self.fleet.accelerators - sum(copy.version != told.version for copy in self.fleet.copies)
+        chosen = min(told.scaling.within(copies), room)
+        self.fleet.ensure(Ensure(version=told.version, copies=chosen, surplus="end", step=0), self.now)
 
     def _look(self) -> None:
         """What must hold at every instant is gathered here."""
@@ -344,8 +417,13 @@ class Play:
         match action:
             case Reserve():
                 return {"grant": self._reserve(action.request)}
+            case Steer():
+                self._fence(action.step)
+                self.autoscaler = action
             case Ensure():
                 self._fence(action.step)
+                rests = self.autoscaler is None or self.autoscaler.version is None or self.autoscaler.suspended
+                assert rests, "copies were changed while the autoscaler may change them too"
                 self.fleet.ensure(action, self.now)
             case Publish():
                 self._fence(action.step)
@@ -379,13 +457,13 @@ class Play:
 
     def _reserve(self, request: ReservationRequest) -> Grant:
         """As the store does it, for one deployment."""
-        own = self._reservation
-        if own and own.answer and own.answer.granted and own.request == request:
+        own, seen = self._reservation, self.fleet.observe(self.now)
+        up = {host.name for host in seen.hosts if host.up}
+        if own and own.answer and own.answer.granted and own.request == request and set(own.answer.placement) <= up:
             return own.answer
         asking = Reservation(
             deployment="digits", operation=request.operation, ticket=1, request=request, held=own.held if own else {}
         )
-        seen = self.fleet.observe(self.now)
         (self._reservation,) = serve(TargetRoom("here", seen.hosts, seen.copies, (asking,), self.warm)).reservations
         assert self._reservation.answer
         return self._reservation.answer

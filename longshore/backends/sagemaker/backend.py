@@ -42,11 +42,8 @@ class SageMakerBackend:
         self._components = Components(self.site, self.reader, self._endpoint)
         self._verifier = Verifier(self.site.aws)
 
-    async def declare(self, hosts: tuple[Host, ...]) -> None:
+    async def declare(self, hosts: tuple[Host, ...]) -> None:  # noqa: ARG002 - its hosts are the endpoint's instances
         """Make the target's endpoint, or check the one that is there; see `SharedEndpoint.declare`."""
-        if hosts:
-            message = f"target {self.site.target}: hosts are not declared on SageMaker, its instances are"
-            raise BackendError("HostsDeclared", message, retryable=False)
         await self._endpoint.declare()
 
     async def verify(self, model: str, version: str, spec: ModelVersionSpec) -> None:

@@ -54,9 +54,7 @@ class SharedEndpoint:
             return
         await self._check_owner(there, names)
         if there["EndpointStatus"] in BROKEN:
-            logger.warning(
-                "the endpoint failed; it is made anew", endpoint=self._name, reason=there.get("FailureReason")
-            )
+            logger.warning("the endpoint failed; it is made anew", endpoint=self._name, said=there.get("FailureReason"))
             await self._site.aws.call("sagemaker", "DeleteEndpoint", EndpointName=self._name)
         elif there.get("EndpointConfigName") != config:
             await self._change(there, config, wanted, names)

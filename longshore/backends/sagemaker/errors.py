@@ -10,22 +10,15 @@ from botocore import exceptions
 
 from longshore.backends.port import BackendError
 
-THROTTLED: Final = frozenset(
-    {"ThrottlingException", "Throttling", "TooManyRequestsException", "RequestLimitExceeded", "SlowDown"}
+THROTTLED: Final = re.compile(r"Throttl.*|TooManyRequests.*|RequestLimitExceeded|SlowDown")
+DENIED: Final = re.compile(r"AccessDenied.*|UnauthorizedOperation|403")
+BAD_CREDENTIALS: Final = re.compile(
+    r"ExpiredToken.*|InvalidClientTokenId|UnrecognizedClientException|InvalidSignatureException|SignatureDoesNotMatch"
+    r"|MissingAuthenticationToken.*"
 )
-DENIED: Final = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "403"})
-BAD_CREDENTIALS: Final = frozenset(
-    {
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidClientTokenId",
-        "UnrecognizedClientException",
-        "InvalidSignatureException",
-        "SignatureDoesNotMatch",
-        "MissingAuthenticationToken",
-    }
-)
-ABSENT: Final = frozenset({"ResourceNotFound", "ResourceNotFoundException", "NoSuchKey", "NoSuchBucket", "404"})
+ABSENT: Final = re.compile(r"ResourceNotFound.*|NoSuchKey|NoSuchBucket|404")
+EXHAUSTED: Final = re.compile(r"ResourceLimitExceeded|ServiceQuotaExceeded.*|LimitExceeded.*")
+"""AWS's error codes, which differ by service."""
 _ABSENT_WORDS = re.compile(r"could not find|does not exist", re.IGNORECASE)
 _TAKEN_WORDS = re.compile(r"already exist", re.IGNORECASE)
 _SERVER_ERROR: Final = 500
@@ -70,18 +63,18 @@ def _answered(response: dict[str, Any], action: str) -> AwsError:
     status = int(response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
     message = f"{action}: {said or code}"
     told: dict[str, Any] = {"code": code, "said": said}
-    if code in THROTTLED or status == 429:
+    if THROTTLED.fullmatch(code) or status == 429:
         return AwsError("Throttled", f"{message} (AWS limits the rate of calls)", retryable=True, **told)
-    if code in ABSENT or (code == "ValidationException" and _ABSENT_WORDS.search(said)):
+    if ABSENT.fullmatch(code) or (code == "ValidationException" and _ABSENT_WORDS.search(said)):
         return AbsentError("NotFound", message, retryable=False, **told)
-    if code in DENIED:
+    if DENIED.fullmatch(code):
         cure = f"allow {action} as deploy/aws/longshore-policy.json does"
         return AwsError("AccessDenied", f"{message}; {cure}", retryable=True, **told)
-    if code in BAD_CREDENTIALS:
+    if BAD_CREDENTIALS.fullmatch(code):
         return AwsError("CredentialsRefused", f"{message}; renew the worker's AWS credentials", retryable=True, **told)
     if code == "ResourceInUse" or _TAKEN_WORDS.search(said):
         return TakenError("NameTaken", message, retryable=False, **told)
-    if code in {"ResourceLimitExceeded", "ServiceQuotaExceededException", "LimitExceededException"}:
+    if EXHAUSTED.fullmatch(code):
         cure = "ask AWS for a higher quota, or free what you can"
         return AwsError("QuotaExceeded", f"{message}; {cure}", retryable=True, **told)
     if status >= _SERVER_ERROR:

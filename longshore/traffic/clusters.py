@@ -143,19 +143,17 @@ def _filters(upstream: Upstream) -> list[dict[str, Any]]:
         for key, value in sorted(upstream.headers.items())
     ]
     mutations = [*(cleaned if upstream.signed_for else ()), *marked]
-    wanted: list[tuple[str, str, dict[str, Any]]] = []
-    if mutations:
-        wanted.append(("header_mutation", "HeaderMutation", {"mutations": {"request_mutations": mutations}}))
+    filters = [_filter("header_mutation", mutations={"request_mutations": mutations})] if mutations else []
     if upstream.signed_for:
-        wanted.append(("aws_request_signing", "AwsRequestSigning", _signature(upstream.signed_for, upstream.role)))
-    wanted.append(("upstream_codec", "UpstreamCodec", {}))
-    return [
-        {
-            "name": f"envoy.filters.http.{kind}",
-            "typed_config": {"@type": f"{_TYPE}.filters.http.{kind}.v3.{message}", **content},
-        }
-        for kind, message, content in wanted
-    ]
+        filters.append(_filter("aws_request_signing", **_signature(upstream.signed_for, upstream.role)))
+    return [*filters, _filter("upstream_codec")]
+
+
+def _filter(kind: str, **content: Any) -> dict[str, Any]:
+    """A filter of HTTP by its name in Envoy, whose message is called alike."""
+    message = kind.title().replace("_", "")
+    told = {"@type": f"{_TYPE}.filters.http.{kind}.v3.{message}", **content}
+    return {"name": f"envoy.filters.http.{kind}", "typed_config": told}
 
 
 def _signature(signed_for: str, role: str | None) -> dict[str, Any]:

@@ -21,6 +21,7 @@ from longshore.stack.ports import LOOPBACK, Ports
 ROOT = Path(__file__).parents[2]
 OWN = ("migrate", "api", "envoy", "agent", "worker", "release")
 ONE_SHOT = ("temporal-schema", "temporal-namespace", "migrate", "release")
+OF_AWS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION")
 THEIRS = {"POSTGRES_PASSWORD", "LONGSHORE_MODELS"}
 
 
@@ -56,7 +57,7 @@ def test_published_ports_are_those_of_the_embedded_stack(compose: dict[str, Any]
 
 
 def test_parts_are_told_the_same_names_as_in_the_embedded_stack(compose: dict[str, Any], tmp_path: Path) -> None:
-    environment = {"LONGSHORE_DATABASE_URL": "postgresql://db/longshore"}
+    environment = {"LONGSHORE_DATABASE_URL": "postgresql://db/longshore", **dict.fromkeys(OF_AWS, "told")}
     plan = Plan.of(Places.prepare(tmp_path / "home"), Ports(8470), environment)
     embedded = {part.name: set(part.environment) for part in parts(plan)}
     for name, its in {"migrate": "setup", "api": "api", "agent": "agent", "worker": "worker", "envoy": "envoy"}.items():

@@ -8,7 +8,7 @@ import pytest
 from certifi import where
 
 from longshore.settings import Settings
-from longshore.stack.gateway import prepare
+from longshore.stack.gateway import prepare, surroundings
 
 NAMES = {"LONGSHORE_GATEWAY_NAME": "g1", "LONGSHORE_GATEWAY_LISTEN": "127.0.0.1:9001"}
 
@@ -33,6 +33,12 @@ def test_the_bootstrap_says_where_credentials_are_from_and_never_what_they_are(h
     assert json.loads(written)["node"]["metadata"]["longshore_credentials"] == "AWS_ACCESS_KEY_ID"
     assert "the-id" not in written
     assert "the-secret" not in written
+
+
+def test_who_has_credentials_does_not_ask_the_machine_for_some() -> None:
+    keys = {"AWS_ACCESS_KEY_ID": "the-id", "AWS_SECRET_ACCESS_KEY": "the-secret"}
+    assert surroundings({"PATH": "/bin"}) == {"PATH": "/bin"}
+    assert surroundings(keys) == {**keys, "AWS_EC2_METADATA_DISABLED": "true"}
 
 
 def test_envoy_accepts_the_authorities_of_this_machine(home: Path, tmp_path: Path) -> None:

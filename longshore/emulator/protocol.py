@@ -29,6 +29,10 @@ Handler = Callable[[Caller, Mapping[str, Any]], Mapping[str, Any] | None]
 """One operation: validated parameters in, the answer's members out. Members that are None are left out."""
 
 
+class NotOursError(Exception):
+    """A handler was asked for a resource that moto has, not we."""
+
+
 class JsonService:
     """One service that speaks JSON 1.1: which operations are ours, and how they are read and answered.
 
@@ -53,11 +57,16 @@ class JsonService:
         """Whether an `X-Amz-Target` is one of its operations."""
         return target.startswith(self._prefix) and target.removeprefix(self._prefix) in self._handlers
 
-    def answer(self, request: Request, caller: Caller) -> Response:
-        """Carry out a request that it takes. Never raises: what goes wrong is an answer too."""
+    def answer(self, request: Request, caller: Caller) -> Response | None:
+        """Carry out a request that it takes; None if it turns out to be somebody else's.
+
+        Never raises: what goes wrong is an answer too.
+        """
         name = request.headers["X-Amz-Target"].removeprefix(self._prefix)
         try:
             return self._answer(name, request, caller)
+        except NotOursError:
+            return None
         except AwsError as error:
             return error_response(error)
         except Exception as error:

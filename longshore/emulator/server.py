@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
+from io import BytesIO
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -15,6 +16,7 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
 from longshore.emulator.clock import Clock, RealClock
+from longshore.emulator.control.service import hosting
 from longshore.emulator.durations import Durations
 from longshore.emulator.faults import FaultBox, Faults
 from longshore.emulator.protocol import Caller, JsonService
@@ -64,7 +66,7 @@ class Emulator:
         self.faults = FaultBox(faults)
         self.world = World(self.clock, durations, self.faults)
         self.world.alarm_state = _alarm_of_moto
-        self.services: list[JsonService] = []
+        self.services: list[JsonService] = [hosting(self.world)]
         """JSON 1.1 services, in front of moto's."""
         self.rooms: list[Room] = []
         """Anything else in front of moto."""
@@ -117,11 +119,12 @@ class Emulator:
         caller = caller_of(request)
         target = request.headers.get("X-Amz-Target", "")
         for service in self.services:
-            if service.takes(target):
-                return service.answer(request, caller)(environ, start_response)
+            if service.takes(target) and (response := service.answer(request, caller)) is not None:
+                return response(environ, start_response)
         for room in self.rooms:
             if (response := room(request, caller)) is not None:
                 return response(environ, start_response)
+        environ["wsgi.input"] = BytesIO(request.get_data())  # it may have been read
         answer: Iterable[bytes] = self._moto(environ, start_response)
         return answer
 

@@ -210,15 +210,18 @@ class Endpoint(Resource):
     """By variant: the ones that serve."""
     incoming: dict[str, Fleet] = field(default_factory=dict)
     """By variant: the ones of an update under way."""
+    left: list[Fleet] = field(default_factory=list)
+    """What a failed rollback left behind; the next update takes it away."""
     pending: tuple[str, float] | None = None
     """The configuration of an update under way, and since when."""
     deployment: Mapping[str, Any] | None = None
     """The last `DeploymentConfig`."""
 
     def all_fleets(self) -> Iterator[Fleet]:
-        """Those that serve, then those of an update."""
+        """Those that serve, those of an update, and those that a failed one left."""
         yield from self.fleets.values()
         yield from self.incoming.values()
+        yield from self.left
 
     @property
     def hosts_components(self) -> bool:

@@ -1,0 +1,1 @@
+"""SageMaker's hosting API: what each operation checks, changes and answers."""

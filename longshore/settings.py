@@ -36,6 +36,8 @@ class Settings:
     """Unix socket of the agent that owns this machine's serving processes."""
     build_id: str
     """Build of the worker for Temporal's Worker Versioning; operations are pinned, so there is always one."""
+    prices: Path | None = None
+    """A file of prices that come before those that plans know anyway."""
 
     @classmethod
     def from_environment(cls) -> Self:
@@ -58,6 +60,7 @@ class Settings:
             gateway_url=value("LONGSHORE_GATEWAY_URL", "gatewayUrl", None),
             agent_socket=Path(value("LONGSHORE_AGENT_SOCKET", "agentSocket", str(home / "run" / "agent.sock"))),
             build_id=os.environ.get("LONGSHORE_BUILD_ID") or f"longshore-{__version__}",
+            prices=Path(prices) if (prices := os.environ.get("LONGSHORE_PRICES")) else None,
         )
 
     @property

@@ -6,6 +6,7 @@ from longshore.api.temporal import DeploymentWorkflows, connector
 from longshore.backends.port import Backend
 from longshore.backends.registry import backend_for
 from longshore.settings import Settings
+from longshore.spec.prices import load
 from longshore.spec.target import TargetSpec
 from longshore.store.database import Database
 from longshore.store.store import Store
@@ -16,6 +17,7 @@ def build(settings: Settings, database_url: str) -> Dependencies:
 
     Raises:
         StoreUnavailableError: the database's address makes no sense.
+        PricesError: the file of prices cannot be read.
     """
     store = Store(Database.connect(database_url))
 
@@ -28,4 +30,5 @@ def build(settings: Settings, database_url: str) -> Dependencies:
         workflows=DeploymentWorkflows(connector(settings)),
         backend_of=backend_of,
         metrics=Metrics(),
+        prices=load(settings.prices),
     )

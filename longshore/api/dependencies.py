@@ -12,6 +12,7 @@ from longshore.api.metrics import Metrics
 from longshore.api.temporal import DeploymentWorkflows
 from longshore.backends.port import Backend
 from longshore.settings import Settings
+from longshore.spec.prices import Prices
 from longshore.spec.target import TargetSpec
 from longshore.store.store import Store
 
@@ -33,6 +34,8 @@ class Dependencies:
     workflows: DeploymentWorkflows
     backend_of: BackendOf
     metrics: Metrics
+    prices: Prices = field(default_factory=Prices)
+    """What instances cost."""
     now: Callable[[], datetime] = utc_now
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when the process was told to end: endless answers end then."""

@@ -8,11 +8,13 @@ from typing import NamedTuple
 from longshore.api.answers import PlanAnswer, PlansAnswer
 from longshore.api.applying import facts_of, judged, refused
 from longshore.api.dependencies import Dependencies
+from longshore.api.instances import to_be_made
 from longshore.api.judging import Given, Stored
 from longshore.api.requests import ApplyBody
 from longshore.messages import ApplyRequest, Refusal
 from longshore.planning.freezes import holding
 from longshore.planning.observed import ObservedHost
+from longshore.planning.plans.costing import Rented
 from longshore.planning.plans.forecast import Forecast, Present, forecast
 from longshore.planning.room import TargetRoom
 from longshore.spec.documents import Deployment, Freeze, ModelVersion, Target
@@ -42,6 +44,7 @@ class _Known(NamedTuple):
     versions: Versions
     freezes: Mapping[str, FreezeSpec]
     told: _Told
+    rented: Rented | None = None
 
 
 async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
@@ -62,8 +65,9 @@ async def plan(deps: Dependencies, body: ApplyBody, actor: str) -> PlansAnswer:
             continue
         target = one.document.spec.target
         if target not in rooms:
-            rooms[target] = await _room(deps, target, _target(given, target))
-        known = _Known(versions, freezes, rooms[target])
+            rooms[target] = await _room(deps, target, _target(given, target), stored.targets.get(target))
+        spec = _target(given, target) or stored.targets.get(target)
+        known = _Known(versions, freezes, rooms[target], _rented(deps, spec))
         told = await _forecast(deps, one.document, known, actor)
         if isinstance(told, Refusal):
             refusals.append((one, told))
@@ -93,6 +97,7 @@ async def _forecast(deps: Dependencies, document: Deployment, known: _Known, act
         now=now,
         frozen=frozen.message if frozen else None,
         short=known.told.unknown,
+        rented=known.rented,
     )
     state = await remembered(deps.store, name)
     return await asyncio.to_thread(forecast, state, request, present)  # a long rollout takes a second to play
@@ -103,11 +108,21 @@ def _startups(seen: Mapping[str, float], version: str) -> Mapping[str, float]:
     return {version: max(seen.values()), **seen} if seen else {}
 
 
-async def _room(deps: Dependencies, name: str, given: TargetSpec | None) -> _Told:
+def _rented(deps: Dependencies, spec: TargetSpec | None) -> Rented | None:
+    """What the instances of a target cost, where it has any."""
+    if spec is None or spec.sagemaker is None:
+        return None
+    instances = spec.sagemaker.instances
+    return Rented(spec.sagemaker.region, deps.prices, least=instances.min if instances else None)
+
+
+async def _room(deps: Dependencies, name: str, given: TargetSpec | None, stored: TargetSpec | None) -> _Told:
     """What a target holds, with the hosts that its document declares."""
     try:
         room = await deps.store.reservations.room(name)
     except (NotFoundError, NotObservedError):
+        if hosts := to_be_made(given or stored):
+            return _Told(TargetRoom(name, hosts, ()))
         room = TargetRoom(name, (), ())
         if given is None or not given.hosts:
             return _Told(room, f"nothing is known of the room on {name} until a worker beside it has read it")

@@ -52,7 +52,23 @@ def _facts(plan: dict[str, Any]) -> list[tuple[str, str]]:
         ("ready", f"{_copies(plan['lowestReady'])} at least{dip}"),
         ("fits", one_line(_fit(plan))),
         ("takes", _time(plan)),
+        *_rent(plan),
     ]
+
+
+def _rent(plan: dict[str, Any]) -> list[tuple[str, str]]:
+    """The instances where they are rented, and what they cost; a server of an older release tells neither."""
+    instances, cost = plan.get("instances"), plan.get("costPerHour")
+    if not instances:
+        return []
+    told = f"{instances['before']} of {instances['type']} now, {instances['peak']} at most, {instances['after']} after"
+    if not cost:
+        return [("instances", told), ("costs", one_line(f"not known: {plan['unpriced']}"))]
+    currency = cost["currency"]
+    rates = f"{cost['before']:.2f} {currency} an hour now, {cost['peak']:.2f} at most, {cost['after']:.2f} after"
+    extra = plan["extraCost"]
+    once = "" if extra is None else f"; {extra:.2f} {currency} more than now until it is over"
+    return [("instances", told), ("costs", f"{rates}{once} (prices of {cost['priced']})")]
 
 
 def _fit(plan: dict[str, Any]) -> str:

@@ -23,6 +23,7 @@ from longshore.api.metrics import Metrics
 from longshore.api.temporal import Connect, DeploymentWorkflows, connector
 from longshore.backends.port import Backend, BackendError
 from longshore.settings import Settings
+from longshore.spec.prices import load
 from longshore.spec.target import TargetSpec
 from longshore.store.database import Database
 from longshore.store.store import Store
@@ -89,6 +90,7 @@ def dependencies(settings: Settings, store: Store, connect: Connect) -> Dependen
         workflows=DeploymentWorkflows(connect),
         backend_of=no_backend,
         metrics=Metrics(),
+        prices=load(),
         now=lambda: NOW,
     )
 

@@ -48,6 +48,10 @@ async def test_a_version_of_the_same_documents_is_planned_as_if_it_were_register
                 "placement": {"a": 2},
                 "extraAcceleratorSeconds": 60.0,
                 "estimatedSeconds": 60.0,
+                "instances": None,
+                "costPerHour": None,
+                "extraCost": None,
+                "unpriced": None,
             }
         ]
     }
@@ -114,6 +118,47 @@ async def test_of_a_target_that_nobody_has_read_it_is_not_known_what_fits(client
     assert plan["fits"] is False
     assert plan["reason"] == "nothing is known of the room on workstation until a worker beside it has read it"
     assert plan["batches"] == [{"add": 3, "remove": 0, "weight": 100}]
+
+
+def on_sagemaker(kind: str, least: int) -> tuple[dict[str, object], dict[str, object]]:
+    """A target whose endpoint is to be made, and a version that can serve there."""
+    place = {
+        "region": "us-east-1",
+        "endpoint": "fleet",
+        "instances": {"type": kind, "min": least, "max": 3},
+        "executionRole": "arn:aws:iam::123456789012:role/serve",
+    }
+    target = {**TARGET, "spec": {"backend": "sagemaker", "sagemaker": place}}
+    serving = version("1")
+    serving["spec"] = {
+        "artifact": {"uri": "s3://models/digits-1.tar.gz", "digest": f"sha256:{'a' * 64}"},
+        "server": {"image": "123456789012.dkr.ecr.us-east-1.amazonaws.com/serve:1"},
+        "resources": {"accelerators": 2, "memoryGiB": 8},
+    }
+    return target, serving
+
+
+async def test_instances_that_are_not_there_yet_are_planned_and_priced(client: httpx.AsyncClient) -> None:
+    target, serving = on_sagemaker("ml.g5.12xlarge", least=1)
+
+    (plan,) = (await planned(client, target, serving, deployment(copies=3))).json()["items"]
+
+    assert (plan["fits"], plan["placement"]) == (True, {"instance-1": 2, "instance-2": 1})
+    assert plan["instances"] == {"type": "ml.g5.12xlarge", "before": 1, "peak": 2, "after": 2}
+    cost = plan["costPerHour"]
+    assert (cost["before"], cost["peak"], cost["after"], cost["currency"]) == (7.09, 14.18, 14.18, "USD")
+    assert (cost["priced"], "AWS Price List" in cost["source"]) == ("2026-08", True)
+    assert (plan["extraCost"], plan["unpriced"]) == (None, None)
+
+
+async def test_a_price_that_is_not_known_leaves_the_rest_of_the_plan(client: httpx.AsyncClient) -> None:
+    target, serving = on_sagemaker("ml.p5.48xlarge", least=0)
+
+    (plan,) = (await planned(client, target, serving, deployment(copies=3))).json()["items"]
+
+    assert plan["instances"] == {"type": "ml.p5.48xlarge", "before": 0, "peak": 1, "after": 1}
+    assert plan["costPerHour"] is None
+    assert "no price of ml.p5.48xlarge in us-east-1 is known" in plan["unpriced"]
 
 
 async def test_what_would_be_refused_is_refused_beside_the_plans_of_the_others(

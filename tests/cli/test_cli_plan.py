@@ -54,6 +54,32 @@ def written(folder: Path, text: str) -> str:
     return str(file)
 
 
+COST = {
+    "before": 14.18,
+    "peak": 21.27,
+    "after": 14.18,
+    "currency": "USD",
+    "priced": "2026-10-05",
+    "source": "AWS Price List",
+}
+
+
+def test_rented_instances_are_told_with_their_cost(cli: Cli, harbour: Harbour, manifest: str) -> None:
+    instances = {"type": "ml.g5.12xlarge", "before": 2, "peak": 3, "after": 2}
+    rented = PLAN | {"instances": instances, "costPerHour": COST, "extraCost": 0.1773, "unpriced": None}
+    unpriced = rented | {"costPerHour": None, "extraCost": None, "unpriced": "no price of it is known"}
+    unhurried = rented | {"extraCost": None}
+    harbour.answers["POST", "/v1/plan"] = {"items": [rented, unpriced, unhurried]}
+
+    told = cli("plan", "-f", manifest).out
+
+    rates = "  costs        14.18 USD an hour now, 21.27 at most, 14.18 after"
+    assert "  instances    2 of ml.g5.12xlarge now, 3 at most, 2 after\n" in told
+    assert f"{rates}; 0.18 USD more than now until it is over (prices of 2026-10-05)\n" in told
+    assert f"{rates} (prices of 2026-10-05)\n" in told
+    assert "  costs        not known: no price of it is known\n" in told
+
+
 def test_a_plan_is_drawn_for_people(cli: Cli, harbour: Harbour, manifest: str) -> None:
     harbour.answers["POST", "/v1/plan"] = {"items": [PLAN]}
 

@@ -14,6 +14,7 @@ from longshore.planning.deployment.settling import settle
 from longshore.planning.deployment.superseding import proceed
 from longshore.planning.observed import Copy, CopyState
 from longshore.planning.operation import OperationOrder, OperationResult
+from longshore.planning.plans.costing import Bill, CostPerHour, Instances, Rented, Stay, bill, fleet
 from longshore.planning.plans.idealised import IdealTarget
 from longshore.planning.plans.playing import Play, Trace
 from longshore.planning.requests import ApplyRequest, Refusal
@@ -36,7 +37,7 @@ class PlannedBatch(Value):
 
 
 class Plan(Value):
-    """What applying would do to one deployment. Numbers of room and time are of the deployment alone."""
+    """What applying would do to one deployment. Numbers of room and time are of it alone, instances of its target."""
 
     model_config = ConfigDict(alias_generator=to_camel, validate_by_name=True, validate_by_alias=True)
 
@@ -72,6 +73,14 @@ class Plan(Value):
     """What it holds beyond what it holds now, summed over time; None while start-up times are not known."""
     estimated_seconds: float | None = None
     """From its start to its end; None while start-up times are not known."""
+    instances: Instances | None = None
+    """Instances before, at the peak and after; None where they are not rented, or nothing is known of them."""
+    cost_per_hour: CostPerHour | None = None
+    """What those cost; None while a price is not known."""
+    extra_cost: float | None = None
+    """What it costs beyond what is paid now, from its start to its end; None while start-up times are not known."""
+    unpriced: str | None = None
+    """Why there is no cost, where instances are rented."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +97,8 @@ class Present:
     """Which freeze holds the deployment now."""
     short: str | None = None
     """Why nothing is known of the target's room, if that is so."""
+    rented: Rented | None = None
+    """What the target's instances cost, where they are rented."""
 
 
 @dataclass(frozen=True)
@@ -198,12 +209,20 @@ def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present) 
         placement=target.placement(order.new.version),
         extra_accelerator_seconds=trace.extra if known else None,
         estimated_seconds=(trace.ended - trace.began).total_seconds() if known else None,
+        **_bill(trace, target, present, timed=known)._asdict(),
     )
+
+
+def _bill(trace: Trace, target: IdealTarget, present: Present, *, timed: bool) -> Bill:
+    if present.short is not None or present.rented is None:
+        return Bill()
+    return bill(trace.fleets, target.settled(present.rented.least), present.rented, timed=timed)
 
 
 def _standing(request: ApplyRequest, present: Present, *, changed: bool, reason: str) -> Forecast:
     """The forecast of what moves no copy."""
     ours = tuple(copy for copy in present.room.copies if copy.deployment == request.name)
+    now = fleet(present.room.hosts, {copy.host for copy in present.room.copies})
     plan = Plan(
         deployment=request.name,
         changed=changed,
@@ -215,6 +234,7 @@ def _standing(request: ApplyRequest, present: Present, *, changed: bool, reason:
         fits=True,
         extra_accelerator_seconds=0.0,
         estimated_seconds=0.0,
+        **bill([Stay(now, 0.0)], now, present.rented, timed=True)._asdict(),
     )
     return Forecast(plan, copies=ours)
 

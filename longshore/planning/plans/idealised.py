@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 from longshore.planning.granting import serve
 from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
 from longshore.planning.operation import Ensure
+from longshore.planning.plans.costing import Fleet, fleet, settled
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom, choose_accelerators
 from longshore.spec.model_version import Resources
 
@@ -102,6 +103,32 @@ class IdealTarget:
     def count(self, version: str) -> int:
         """Copies of a version, in any state."""
         return sum(copy.seen.version == version for copy in self.copies)
+
+    @property
+    def fleet(self) -> Fleet:
+        """The rented instances that run for the copies of all deployments."""
+        if not any(host.instance_type for host in self.hosts):
+            return Fleet()
+        return fleet(self.hosts, self.busy) + self._beyond()
+
+    @property
+    def busy(self) -> set[str]:
+        """Hosts with copies, of any deployment."""
+        return {copy.host for copy in self.others} | {copy.seen.host for copy in self.copies}
+
+    def settled(self, least: int | None) -> Fleet:
+        """The rented instances that are left in the end, of which `least` stay without copies."""
+        return settled(self.hosts, self.busy, least) + self._beyond()
+
+    def _beyond(self) -> Fleet:
+        """Instances for copies that find no host, of the kind of which there are the most."""
+        kinds = Counter(host.instance_type for host in self.hosts if host.instance_type)
+        held = sum(len(copy.seen.accelerators) for copy in self.copies if copy.seen.host == NOWHERE)
+        if not held or not kinds:
+            return Fleet()
+        kind = kinds.most_common(1)[0][0]
+        each = max(host.accelerators for host in self.hosts if host.instance_type == kind)
+        return Fleet({kind: -(-held // max(1, each))})
 
     def placement(self, version: str) -> dict[str, int]:
         """Host → copies of a version, on hosts that are there."""

@@ -37,6 +37,7 @@ from longshore.planning.operation import (
     Verify,
     Withdraw,
 )
+from longshore.planning.plans.costing import Fleet, Stay
 from longshore.planning.plans.idealised import IdealTarget
 from longshore.planning.rollout import planner as rollout
 from longshore.planning.rollout.state import RolloutState
@@ -96,6 +97,8 @@ class Trace:
     """Least ready copies, of all versions; None while there were never all that are desired."""
     extra: float = 0.0
     """Accelerator-seconds beyond `held_before`, those of copies that it leaves warm among them."""
+    fleets: list[Stay] = field(default_factory=list)
+    """The rented instances that ran, one after the other."""
     minds_freezes: bool = False
     """Whether a freeze would hold it up before it begins."""
     waiting: tuple[Reservation, ...] = ()
@@ -104,6 +107,13 @@ class Trace:
     """What first found no room, and what was said; the rest is played as if there were some."""
     ended: datetime | None = None
     result: OperationResult | None = None
+
+    def ran(self, fleet: Fleet, seconds: float) -> None:
+        """These instances ran for so long."""
+        if self.fleets and self.fleets[-1].fleet == fleet:
+            self.fleets[-1] = Stay(fleet, self.fleets[-1].seconds + seconds)
+        else:
+            self.fleets.append(Stay(fleet, seconds))
 
 
 @dataclass
@@ -274,6 +284,7 @@ class Play:
         passed = (target.now - self._looked).total_seconds()
         trace.extra += passed * max(0, target.held - trace.held_before)
         trace.peak = max(trace.peak, target.held)
+        trace.ran(target.fleet, passed)
         self._looked = target.now
         if trace.lowest_ready is not None:
             trace.lowest_ready = min(trace.lowest_ready, target.ready)
@@ -286,6 +297,7 @@ class Play:
         if result.warm is not None:
             kept = (result.warm.until - self.target.now).total_seconds()
             trace.extra += kept * max(0, self.target.held - trace.held_before)
+            trace.ran(self.target.fleet, kept)
             leg = self._leg or self._begin()
             leg.remove += self.target.count(result.warm.version)
         return trace

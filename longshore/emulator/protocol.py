@@ -57,6 +57,14 @@ class JsonService:
         """Whether an `X-Amz-Target` is one of its operations."""
         return target.startswith(self._prefix) and target.removeprefix(self._prefix) in self._handlers
 
+    def carry_out(self, name: str, caller: Caller, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Carry out an operation that another service of AWS asks for; no rate limit holds it up.
+
+        Raises:
+            AwsError: it is refused.
+        """
+        return self._handlers[name](caller, parameters) or {}
+
     def answer(self, request: Request, caller: Caller) -> Response | None:
         """Carry out a request that it takes; None if it turns out to be somebody else's.
 

@@ -17,7 +17,6 @@ ENDPOINTS = "/aws/sagemaker/Endpoints"
 
 HIGH_RESOLUTION = 10
 """Seconds; `ConcurrentRequestsPerCopy` and `ConcurrentRequestsPerModel` are emitted that often."""
-_MINUTE = 60
 
 
 class Outcome(NamedTuple):
@@ -60,7 +59,7 @@ class Meter:
         values["InvocationsPerCopy" if target.component else "InvocationsPerInstance"] = 1 / max(outcome.copies, 1)
         for name, value in values.items():
             for metric in _metrics(target, outcome.variant, name):
-                self._series.put(metric, value, self._clock.now(), _MINUTE)
+                self._series.put(metric, value, self._clock.now())
 
     def had_no_capacity(self, component: str) -> None:
         """Tell of a call that a component at zero copies could not take: what wakes it."""
@@ -69,14 +68,15 @@ class Meter:
 
     def were_at_once(self, target: Target, variant: str, calls: float, copies: int) -> None:
         """Tell how many calls there were at once in the last ten seconds; zero is told too, while there are copies."""
+        at = self._past()
         for metric in _metrics(target, variant, "ConcurrentRequestsPerModel"):
-            self._series.put(metric, calls, self._clock.now(), HIGH_RESOLUTION)
+            self._series.put(metric, calls, at, HIGH_RESOLUTION)
         for metric in _metrics(target, variant, "ConcurrentRequestsPerCopy"):
-            self._series.put(metric, calls / max(copies, 1), self._clock.now(), HIGH_RESOLUTION)
+            self._series.put(metric, calls / max(copies, 1), at, HIGH_RESOLUTION)
         # No call is zero calls per copy, not an unknown number of them: else nothing would ever be scaled in.
         idle = "InvocationsPerCopy" if target.component else "InvocationsPerInstance"
         for metric in _metrics(target, variant, idle):
-            self._series.put(metric, 0.0, self._clock.now(), _MINUTE)
+            self._series.put(metric, 0.0, at)
 
     def were_used(self, target: Target, variant: str, copies: Iterable[tuple[float, int]]) -> None:
         """Tell of each copy which share of the time, from 0 to 1, it was busy, and how many GPUs it has.
@@ -88,7 +88,11 @@ class Meter:
             values = {"GPUUtilizationNormalized": 100 * share, "GPUUtilization": 100 * share * accelerators}
             for name, value in values.items() if accelerators else ():
                 for metric in _metrics(target, variant, name, space):
-                    self._series.put(metric, value, self._clock.now(), _MINUTE)
+                    self._series.put(metric, value, self._past())
+
+    def _past(self) -> float:
+        """An instant of the ten seconds that are over."""
+        return self._clock.now() - HIGH_RESOLUTION / 2
 
 
 def _metrics(target: Target, variant: str, name: str, space: str = CALLS) -> Iterable[Metric]:

@@ -1,18 +1,23 @@
 """The whole emulator: the control plane with its data plane, in one process."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 from werkzeug.wrappers import Request, Response
 
+from longshore.emulator.data.alarms import Alarms
 from longshore.emulator.data.asking import is_call
+from longshore.emulator.data.autoscaling import AutoScaling
+from longshore.emulator.data.capacity import Capacity
+from longshore.emulator.data.cloudwatch import Metrics
 from longshore.emulator.data.hosting import WorldHosting
 from longshore.emulator.data.images import Images, default_images
 from longshore.emulator.data.metering import Meter
 from longshore.emulator.data.plane import DataPlane
 from longshore.emulator.data.rounds import Looking, Rounds
 from longshore.emulator.data.series import Series
-from longshore.emulator.protocol import Caller
-from longshore.emulator.server import Emulator
+from longshore.emulator.protocol import Caller, JsonService
+from longshore.emulator.server import DEFAULT_REGION, Emulator
 
 
 class ServingEmulator(Emulator):
@@ -43,7 +48,16 @@ class ServingEmulator(Emulator):
         self.plane = DataPlane(self.world, meter, images or default_images(), runtime_port)
         self.world.plane = self.plane
         self.rooms.append(self._call)
-        self._rounds = Rounds(self.clock, Looking(WorldHosting(self.world), self.plane.copies, meter))
+        alarms = Alarms(self.series, self.clock)
+        capacity = Capacity(self.world, self._carry_out)
+        self.world.alarm_state = alarms.state
+        metrics = Metrics(self.series, self.clock)
+        self.services += [
+            JsonService("cloudwatch", {**metrics.handlers(), **alarms.handlers()}),
+            JsonService("application-autoscaling", AutoScaling(self.clock, alarms, capacity).handlers()),
+        ]
+        looking = Looking(WorldHosting(self.world), self.plane.copies, meter)
+        self._rounds = Rounds(self.clock, looking, lambda: self._judge(alarms))
 
     @property
     def runtime_url(self) -> str:
@@ -66,6 +80,15 @@ class ServingEmulator(Emulator):
         self._rounds.end()
         self.plane.close()
         super().stop()
+
+    def _judge(self, alarms: Alarms) -> None:
+        if alarms.judge_all():
+            self.world.touch()  # an update that watches an alarm goes on by it
+
+    def _carry_out(self, operation: str, parameters: Mapping[str, Any]) -> Mapping[str, Any]:
+        """One of SageMaker's operations, as Application Auto Scaling asks for it."""
+        sagemaker = next(service for service in self.services if service.name == "sagemaker")
+        return sagemaker.carry_out(operation, Caller(DEFAULT_REGION, ""), parameters)
 
     def _call(self, request: Request, _: Caller) -> Response | None:
         return self.plane.respond(request) if is_call(request.path) else None

@@ -23,7 +23,7 @@ class Durations(BaseModel):
     adapter_load: float = Field(default=5.0, ge=0)
     """Registering an adapter with its base component."""
     weights: float = Field(default=15.0, ge=0)
-    """Putting other weights in place."""
+    """Putting other weights in place, or taking traffic back in a rollback."""
     idle_release: float = Field(default=300.0, ge=0)
     """How long an instance is without copies before managed instance scaling gives it back."""
     provision_timeout: float = Field(default=1800.0, ge=0)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 ADMIN = "/_emulator/"
 DEFAULT_REGION = "us-east-1"
+_POLL = 0.05
+"""Seconds in which a stop is seen."""
 
 Room = Callable[[Request, Caller], Response | None]
 """Answers requests that are its own, by host, path or signature; None for any other."""
@@ -90,7 +92,9 @@ class Emulator:
         """
         moto_api_backend.reset()
         self._server = make_server(LOOPBACK, self._port, self, threaded=True, request_handler=_QuietHandler)
-        self._thread = threading.Thread(target=self._server.serve_forever, name="emulator-http", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": _POLL}, name="emulator-http", daemon=True
+        )
         self._thread.start()
         return self
 

@@ -18,15 +18,15 @@ IMAGE = "123456789012.dkr.ecr.us-east-1.amazonaws.com/longshore-serve:1"
 GPUS_4 = "ml.g5.12xlarge"
 
 
-def client(aws: Emulator, service: str) -> Any:
-    """An unmodified boto3 client that does not try again by itself."""
+def client(aws: Emulator, service: str, *, attempts: int = 1) -> Any:
+    """An unmodified boto3 client; by default it does not try again by itself."""
     return boto3.client(
         service,
         endpoint_url=aws.url,
         region_name="us-east-1",
         aws_access_key_id="AKIDEXAMPLE",
         aws_secret_access_key="secret",
-        config=Config(retries={"total_max_attempts": 1}),
+        config=Config(retries={"total_max_attempts": attempts, "mode": "standard"}),
     )
 
 

@@ -207,6 +207,7 @@ class EndpointStories:
                     self._ends(endpoint, "UpdateRollbackFailed", trouble)
                     return
         self._shift(endpoint, 0.0)
+        yield Wait(seconds=self._world.durations.weights)
         for fleet in endpoint.incoming.values():
             self._fleets.close(fleet)
         endpoint.incoming = {}

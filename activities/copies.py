@@ -56,6 +56,7 @@ class CopyActivities:
             placement=asked.placement,
             spec=await self._spec(asked.model, asked.version),
             fence=asked.fence,
+            take=asked.take,
         )
         return await self._saved(await self._backend.ensure(level))
 

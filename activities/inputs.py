@@ -32,6 +32,20 @@ class EnsureInput(Value):
     surplus: str
     placement: dict[str, int] = {}
     fence: Fence
+    take: bool = False
+
+
+class AcceptInput(Value):
+    """Something to take over as it is; see `Adoption`."""
+
+    target: str
+    deployment: str
+    model: str
+    version: str
+    copies: int
+    component: str
+    before: str | None = None
+    fence: Fence
 
 
 class ObserveInput(Value):

@@ -45,7 +45,8 @@ class RecordActivities:
         if state.spec is None:
             raise ValueError(f"{state.name} has no desired state to record")
         order, stable = state.operation, state.stable_revision
-        moves = order is not None and order.kind in MOVES
+        adopts = order is not None and order.kind is OperationKind.ADOPT and order.revision != state.stable
+        moves = adopts or (order is not None and order.kind in MOVES)
         row = DeploymentRow(
             name=state.name,
             target=state.spec.target,

@@ -3,8 +3,9 @@
 Workflow, update and query names are here too, so that the API starts workflows it does not import.
 """
 
-from longshore.planning.operation import VersionFacts
+from longshore.planning.operation import Adopts, VersionFacts
 from longshore.planning.requests import (
+    AdoptRequest,
     Answer,
     ApplyRequest,
     ApproveRequest,
@@ -22,6 +23,8 @@ __all__ = [
     "DEPLOYMENT_WORKFLOW",
     "REFUSED",
     "TASK_QUEUE",
+    "AdoptRequest",
+    "Adopts",
     "Answer",
     "ApplyRequest",
     "ApproveRequest",

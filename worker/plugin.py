@@ -6,6 +6,7 @@ from temporalio.worker import WorkflowRunner
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 from worker.tracing import LogContext
+from workflows.adopt import AdoptWorkflow
 from workflows.deployment import DeploymentWorkflow
 from workflows.onboard import OnboardWorkflow
 from workflows.release import ReleaseWorkflow
@@ -22,6 +23,7 @@ WORKFLOWS: tuple[type, ...] = (
     ScaleWorkflow,
     RetireWorkflow,
     ReleaseWorkflow,
+    AdoptWorkflow,
 )
 """Every workflow: a new lifecycle operation is added here and in `workflows.deployment.WORKFLOWS`."""
 

@@ -7,6 +7,7 @@ from temporalio.client import Client
 
 from activities.copies import CopyActivities
 from activities.freezes import FreezeActivities, scheduled
+from activities.inventory import InventoryActivities
 from activities.lost import LostActivities
 from activities.measuring import Clock, Meter
 from activities.records import RecordActivities
@@ -46,4 +47,5 @@ def target_activities(
 ) -> Activities:
     """Those of a target's queue."""
     copies = CopyActivities(backend, store, metering(traffic, store, clock))
-    return [copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure]
+    inventory = InventoryActivities(backend, store)
+    return [copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure, inventory.accept]

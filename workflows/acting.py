@@ -29,6 +29,7 @@ with workflow.unsafe.imports_passed_through():
     from longshore.planning.fence import Fence
     from longshore.planning.observed import Observation
     from longshore.planning.operation import (
+        Accept,
         Acked,
         Action,
         AskFreeze,
@@ -58,6 +59,7 @@ _METHODS: Final[dict[type[Value], str]] = {
     Verify: "_verify",
     Reserve: "_reserve",
     Ensure: "_ensure",
+    Accept: "_accept",
     Observe: "_observe",
     Smoke: "_smoke",
     Measure: "_measure",
@@ -116,9 +118,25 @@ class Hands:
             surplus=action.surplus,
             placement=action.placement,
             fence=self._fence(action.step),
+            take=action.take,
         )
         summary = f"version {action.version}: {action.copies} copies, {action.surplus} the rest"
         return _saw(await self._beside("ensure_copies", asked, Observation, summary))
+
+    async def _accept(self, action: Accept) -> Given:
+        order = self._order
+        asked = AcceptInput(
+            target=order.target,
+            deployment=order.deployment,
+            model=order.model,
+            version=action.version,
+            copies=action.copies,
+            component=action.adopts.component,
+            before=action.adopts.before,
+            fence=self._fence(action.step),
+        )
+        summary = f"version {action.version} is {action.adopts.component}, as it is"
+        return _saw(await self._beside("accept_component", asked, Observation, summary))
 
     async def _observe(self, _: Observe) -> Given:
         asked = ObserveInput(target=self._order.target, deployment=self._order.deployment)

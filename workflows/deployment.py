@@ -13,11 +13,12 @@ with workflow.unsafe.imports_passed_through():
     from activities.inputs import SayingInput
     from activities.limits import CALL, RECORD, RETRY
     from longshore.messages import DEPLOYMENT_WORKFLOW, REFUSED, TASK_QUEUE
+    from longshore.planning.deployment import adopting, settling, superseding
     from longshore.planning.deployment import decisions as planner
-    from longshore.planning.deployment import settling, superseding
     from longshore.planning.deployment.revisions import Accepted, DeploymentState, Revision
     from longshore.planning.operation import Acknowledged, OperationOrder, OperationResult, Verb
     from longshore.planning.requests import (
+        AdoptRequest,
         Answer,
         ApplyRequest,
         ApproveRequest,
@@ -44,6 +45,7 @@ WORKFLOWS = {
     OperationKind.SCALE: "Scale",
     OperationKind.RETIRE: "Retire",
     OperationKind.RELEASE: "Release",
+    OperationKind.ADOPT: "Adopt",
 }
 
 
@@ -53,7 +55,7 @@ class DeploymentWorkflow:
 
     | update | argument | answers once |
     |---|---|---|
-    | apply, scale, undo, retry, retire | a request | it is recorded, and the operation that it starts has started |
+    | apply, adopt, scale, undo, retry, retire | a request | it is recorded, and the operation it starts has started |
     | apply, scale while that version is under way | a request | the operation acknowledged what is revised |
     | pause, resume, promote, abort, approve, override | a request | the operation acknowledged it, or ended |
 
@@ -204,6 +206,11 @@ class DeploymentWorkflow:
         return await self._accept(request, lambda: planner.decide_scale(self.state, request))
 
     @workflow.update
+    async def adopt(self, request: AdoptRequest) -> Answer:
+        """Let what is on the target be what is desired."""
+        return await self._accept(request, lambda: adopting.decide_adopt(self.state, request))
+
+    @workflow.update
     async def undo(self, request: UndoRequest) -> Answer:
         """Roll to an earlier revision's version."""
         return await self._accept(request, lambda: planner.decide_undo(self.state, request))
@@ -266,6 +273,10 @@ class DeploymentWorkflow:
     @scale.validator
     def _scale_makes_sense(self, request: ScaleRequest) -> None:
         self._validate(request, lambda: planner.decide_scale(self.state, request))
+
+    @adopt.validator
+    def _adopt_makes_sense(self, request: AdoptRequest) -> None:
+        self._validate(request, lambda: adopting.decide_adopt(self.state, request))
 
     @undo.validator
     def _undo_makes_sense(self, request: UndoRequest) -> None:

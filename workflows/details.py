@@ -40,6 +40,7 @@ def summary(order: OperationOrder) -> str:
         OperationKind.SCALE: f"scale to {copies}",
         OperationKind.RETIRE: "retire",
         OperationKind.RELEASE: "give up warm copies",
+        OperationKind.ADOPT: f"take over version {order.new.version} as it is, {copies}",
     }
     move = f"version {order.old.version if order.old else 'none'} → {order.new.version}, {copies}"
     return f"{where}: {acts.get(order.kind, move)}, asked by {order.actor}"

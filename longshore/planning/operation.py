@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from longshore.planning.checks import Measurement
-from longshore.planning.observed import Copy, CopyState, Observation
+from longshore.planning.observed import Copy, CopyState, Difference, Observation
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import Event, OperationKind, Phase, Progress
 from longshore.spec.base import Value
@@ -40,6 +40,15 @@ class Warm(Value):
 Doubt = Literal["return", "again"]
 
 
+class Adopts(Value):
+    """What an adoption takes over: something that serves on the target, as it is there."""
+
+    component: str
+    """The platform's name of it, which it keeps."""
+    before: str | None = None
+    """The version that it has stood for; None: it was not this Longshore's."""
+
+
 class OperationOrder(Value):
     """What a deployment gives an operation to do. A saved state comes along when it continues as new."""
 
@@ -61,6 +70,9 @@ class OperationOrder(Value):
     """Copies that were desired before it; what a way back restores. None: as many as now."""
     warm: Warm | None = None
     """What is kept warm as it begins."""
+    take: bool = False
+    """What somebody else had changed before it began is undone: a person said so."""
+    adopts: Adopts | None = None
     doubt: Doubt | None = None
     """An operation before it left two versions serving: go back to the old one, and with `again` begin anew then."""
     versions: tuple[str, ...] = ()
@@ -110,6 +122,18 @@ class Ensure(Value):
     copies: int
     surplus: Literal["drain", "end"]
     placement: dict[str, int] = {}
+    step: int
+    take: bool = False
+    """Undo what somebody else changed of it."""
+
+
+class Accept(Value):
+    """Let what somebody else made or changed be what is desired, and change nothing of it."""
+
+    kind: Literal["accept"] = "accept"
+    version: str
+    copies: int
+    adopts: Adopts
     step: int
 
 
@@ -187,6 +211,7 @@ class Measure(Value):
 
 Action = Annotated[
     Verify
+    | Accept
     | Reserve
     | Ensure
     | Observe
@@ -305,6 +330,11 @@ class Facts(Value):
         """Copies of a version that get no new requests but still live."""
         return tuple(copy for copy in self.copies(version) if copy.state is CopyState.DRAINING)
 
+    def changed(self, *versions: str) -> tuple[Difference, ...]:
+        """What somebody else changed of these versions."""
+        seen = self.observation.differences if self.observation else ()
+        return tuple(one for one in seen if one.version in versions)
+
     @property
     def accelerators(self) -> int:
         """Accelerators that the deployment's copies hold, in any state."""
@@ -359,6 +389,12 @@ class State(Value):
     asked: bool = False
     """Whether the present stage's action was carried out; begins anew with every stage."""
     hindrance: Hindrance | None = None
+    taken: tuple[Difference, ...] = ()
+    """What somebody else changed and a person wants undone, until it is gone: levels overwrite it."""
+    looked: bool = False
+    """Whether it was looked whether somebody else had changed anything before."""
+    right_by: datetime | None = None
+    """That must be undone by then."""
     pending: tuple[Action, ...] = ()
     """The actions of the last decision, to be asked again when one could not be carried out."""
 

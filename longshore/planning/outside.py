@@ -11,6 +11,8 @@ CHANGED_OUTSIDE: Final = "ChangedOutside"
 """The reason wherever a person is asked what shall become of somebody else's change."""
 DELETED: Final = "deleted"
 """`Difference.what` of a version whose resources are gone as a whole."""
+COPIES: Final = "CopyCount"
+"""The last word of `Difference.what` where another number of copies was set."""
 LONGEST: Final = 60
 """Characters of a value in a line; `describe` shows it whole."""
 
@@ -36,9 +38,9 @@ def cures(deployment: str) -> str:
     return f"`longshore apply -f FILE --take` puts it right, `longshore adopt {deployment}` accepts it"
 
 
-def of_version(differences: Iterable[Difference], version: str) -> Differences:
-    """Those of one version."""
-    return tuple(one for one in differences if one.version == version)
+def of_copies(differences: Iterable[Difference]) -> bool:
+    """Whether all that was changed is how many copies there are."""
+    return all(one.what == DELETED or one.what.rpartition(".")[2] == COPIES for one in differences)
 
 
 def by_deployment(differences: Iterable[Difference]) -> Mapping[str, Differences]:

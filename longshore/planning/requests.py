@@ -1,6 +1,6 @@
 """What is asked of a deployment, and what it answers."""
 
-from longshore.planning.operation import VersionFacts
+from longshore.planning.operation import Adopts, VersionFacts
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
 from longshore.spec.deployment import DeploymentSpec
@@ -25,6 +25,19 @@ class ApplyRequest(Request):
     labels: dict[str, str] = {}
     spec: DeploymentSpec
     facts: VersionFacts
+    take: bool = False
+    """Undo what somebody else changed on the target, also where nothing else is to be done."""
+
+
+class AdoptRequest(Request):
+    """Let something be the deployment as it is on the target; the API has read it and registered its version."""
+
+    name: str
+    labels: dict[str, str] = {}
+    spec: DeploymentSpec
+    """With the version that it is from now on, and with the copies that were found."""
+    facts: VersionFacts
+    adopts: Adopts
 
 
 class ScaleRequest(Request):

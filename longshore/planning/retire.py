@@ -14,6 +14,10 @@ class RetireState(State):
 class RetireTurn(Turn[RetireState]):
     """One decision of a retirement in the making."""
 
+    def takes(self, version: str) -> bool:  # noqa: ARG002 - each of them
+        """It all goes, whatever somebody else has made of it."""
+        return True
+
     @property
     def warm(self) -> None:
         """Warm copies are ended like all others, and never come back by an undo."""

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from longshore.planning.meddling import minds_others
 from longshore.planning.observed import CopyState
 from longshore.planning.operation import (
     Command,
@@ -86,6 +87,7 @@ def begin(order: OperationOrder) -> ScaleState:
     return ScaleState(weights=alone, published=alone, levels=levels, warm=order.warm)
 
 
+@minds_others
 def advance(order: OperationOrder, state: ScaleState, facts: Facts) -> Decision:
     """Decide what a scale does now."""
     turn = ScaleTurn(order, state, facts)

@@ -36,6 +36,8 @@ class OperationKind(StrEnum):
     RETIRE = "retire"
     RELEASE = "release"
     """Giving up warm copies: nobody asks for it, and it changes no revision."""
+    ADOPT = "adopt"
+    """Letting what somebody else made or changed be what is desired."""
 
 
 class EventType(StrEnum):
@@ -70,6 +72,7 @@ class EventType(StrEnum):
     RETIRED = "Retired"
     DRIFTED = "Drifted"
     DRIFT_ENDED = "DriftEnded"
+    ADOPTED = "Adopted"
 
 
 class Event(Value):

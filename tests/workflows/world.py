@@ -18,8 +18,9 @@ from temporalio.worker import Interceptor, Worker, WorkerDeploymentConfig
 
 from longshore.backends.simulated.fleet import Behaviour, SimulatedFleet
 from longshore.messages import DEPLOYMENT_WORKFLOW, TASK_QUEUE, target_queue, workflow_id
-from longshore.planning.operation import VersionFacts
+from longshore.planning.operation import Adopts, VersionFacts
 from longshore.planning.requests import (
+    AdoptRequest,
     Answer,
     ApplyRequest,
     ApproveRequest,
@@ -119,6 +120,12 @@ class World:
         with await self.outside():
             self.fleet.lose(lost.id)
 
+    async def meddle(self, version: str, **change: Any) -> None:
+        """Somebody else changes a version behind Longshore's back, and the observer sees it."""
+        with await self.outside():
+            self.fleet.meddle(NAME, version, **change)
+        await self.look()
+
     async def outside(self) -> AbstractContextManager[None]:
         """The fleet's clock for a moment outside of activities."""
         now = await self.env.get_current_time()
@@ -193,19 +200,44 @@ class World:
             {"target": TARGET, "model": MODEL, "version": version, "copies": copies, "rollout": policy}
         )
 
-    async def apply(self, version: str, copies: int = 4, *, key: str | None = None, **rollout: Any) -> Answer:
+    async def apply(
+        self, version: str, copies: int = 4, *, key: str | None = None, take: bool = False, **rollout: Any
+    ) -> Answer:
         """Apply a desired state, starting the deployment's workflow if need be."""
+        request = ApplyRequest(
+            actor="ada",
+            key=key or self._key(),
+            name=NAME,
+            spec=self.spec(version, copies, **rollout),
+            facts=await self.facts(version),
+            take=take,
+        )
+        return await self._start_with("apply", request)
+
+    async def adopt(self, version: str, copies: int, component: str, before: str | None = None) -> Answer:
+        """Let something on the fleet be the deployment, as the API asks it of its workflow."""
+        request = AdoptRequest(
+            actor="ada",
+            key=self._key(),
+            name=NAME,
+            spec=self.spec(version, copies),
+            facts=await self.facts(version),
+            adopts=Adopts(component=component, before=before),
+        )
+        return await self._start_with("adopt", request)
+
+    async def facts(self, version: str) -> VersionFacts:
+        """What decisions need of a registered version."""
         stored = await self.store.models.get(MODEL, version)
         assert stored is not None
-        facts = VersionFacts(
+        return VersionFacts(
             version=version,
             resources=stored.spec.resources,
             side_by_side=stored.spec.side_by_side,
             smoke=stored.spec.server.smoke is not None,
         )
-        request = ApplyRequest(
-            actor="ada", key=key or self._key(), name=NAME, spec=self.spec(version, copies, **rollout), facts=facts
-        )
+
+    async def _start_with(self, verb: str, request: Request) -> Answer:
         start = WithStartWorkflowOperation(
             DEPLOYMENT_WORKFLOW,
             id=workflow_id(NAME),
@@ -213,7 +245,7 @@ class World:
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
         )
         return await self.client.execute_update_with_start_workflow(
-            "apply", request, id=request.key, result_type=Answer, start_workflow_operation=start
+            verb, request, id=request.key, result_type=Answer, start_workflow_operation=start
         )
 
     async def ask(self, verb: str, **arguments: Any) -> Answer:

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from longshore.backends.inventory import Adoption, Found
 from longshore.backends.port import CopiesLevel, HttpAnswer
 from longshore.planning.observed import Copy, Observation
 from longshore.spec.model_version import ModelVersionSpec
@@ -35,6 +36,20 @@ class SimulatedBackend:
         """See `Backend`."""
         self._fleet.called()
         return self._fleet.observe(deployment)
+
+    async def components(self) -> tuple[Found, ...]:
+        """See `Inventory`."""
+        return self._fleet.outside.found(self._fleet.levels)
+
+    async def examine(self, component: str, base: ModelVersionSpec | None) -> ModelVersionSpec:
+        """See `Inventory`: what is simulated says all of itself."""
+        return self._fleet.outside.spec(component, self._fleet.levels)
+
+    async def accept(self, adoption: Adoption) -> Observation:
+        """See `Inventory`."""
+        self._fleet.called()
+        self._fleet.accept(adoption)
+        return self._fleet.observe(adoption.deployment)
 
     async def send(self, copy: Copy, method: str, path: str, body: Any | None, timeout: float) -> HttpAnswer:
         """See `Backend`."""

@@ -9,7 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
+from longshore.backends.inventory import Adoption
 from longshore.backends.port import Backend, BackendError, CopiesLevel
 from longshore.backends.simulated.backend import SimulatedBackend
 from longshore.planning.fence import Fence, FenceRefusedError
@@ -69,6 +71,7 @@ class SimulatedFleet:
     | `behave(version, Behaviour(...))` | how copies of a version behave from now on |
     | `lose(copy_id)` | a running copy is down, and starts again in its place |
     | `fail_host(name)` `restore_host(name)` | its copies are gone at once; others start where room is |
+    | `meddle(deployment, version, copies=6)` | somebody else changes a version: see `Change` |
     | `throttle(every)` | every nth call is refused as too many; 0 refuses none |
     | `next_change()` | when a copy that starts will be ready |
     """
@@ -87,6 +90,10 @@ class SimulatedFleet:
     """Hosts that are down."""
     most_accelerators: int = 0
     """The most accelerators that copies ever held together."""
+    outside: Outside = field(default_factory=Outside)
+    """What other people did to it."""
+    platform: SimulatedPlatform = field(default_factory=SimulatedPlatform)
+    """Carries out the updates that are handed over to it."""
     undisturbed_until: Clock | None = None
     """Before which instant nothing is done to the fleet from outside; None: nobody knows."""
     calls: int = 0
@@ -124,6 +131,15 @@ class SimulatedFleet:
     def restore_host(self, name: str) -> None:
         """A host is back, empty."""
         self.down.discard(name)
+        self._fill()
+
+    def meddle(self, deployment: str, version: str, **change: Any) -> None:
+        """Somebody else changes a version of a deployment; see `Change`."""
+        subject = deployment, version
+        self.outside.changes[subject] = Change(**change)
+        theirs = sorted((copy for copy in self.copies if copy.subject == subject), key=self._worth)
+        for copy in theirs[self.outside.copies(subject, self.levels[subject].copies) :]:
+            self.copies.remove(copy)
         self._fill()
 
     def throttle(self, every: int) -> None:
@@ -187,7 +203,9 @@ class SimulatedFleet:
         """Whether a level is not reached."""
         have = Counter(copy.subject for copy in self.copies if not copy.draining)
         return any(
-            have[subject] < level.copies for subject, level in self.levels.items() if deployment in {None, subject[0]}
+            have[subject] < self.outside.copies(subject, level.copies)
+            for subject, level in self.levels.items()
+            if deployment in {None, subject[0]}
         )
 
     def ready(self, deployment: str) -> Counter[str]:
@@ -223,6 +241,7 @@ class SimulatedFleet:
             hosts=hosts,
             copies=copies,
             deployment=deployment,
+            differences=self.outside.differences(self.levels, deployment),
             steady_until=self.steady_until(deployment),
         )
 
@@ -234,18 +253,41 @@ class SimulatedFleet:
         Raises:
             FenceRefusedError: a later step has already written.
         """
-        highest = self.fences.get(level.deployment)
-        if highest is not None and level.fence < highest:
-            raise FenceRefusedError(f"{level.deployment}: step {level.fence} is older than {highest}")
-        self.fences[level.deployment] = level.fence
+        self._pass_fence(level.deployment, level.fence)
         subject = level.deployment, level.version
         self.levels[subject] = level
+        if self.outside.keeps(level):
+            return
         theirs = sorted((copy for copy in self.copies if copy.subject == subject), key=self._worth)
         for rank, copy in enumerate(theirs):
             copy.draining = rank >= level.copies
             if copy.draining and level.surplus == "end":
                 self.copies.remove(copy)
         self._fill()
+
+    def accept(self, adoption: Adoption) -> None:
+        """Take something over as it is; see `Inventory`.
+
+        Raises:
+            FenceRefusedError: a later step has already written.
+            BackendError: it is not what was looked at any more.
+        """
+        self._pass_fence(adoption.deployment, adoption.fence)
+        before, now = (adoption.deployment, adoption.before), (adoption.deployment, adoption.version)
+        stranger = self.outside.accept(adoption, self.levels)
+        for copy in self.copies:
+            if copy.subject == before:
+                copy.level = self.levels[now]
+        self._fill()
+        for copy in self.copies:
+            if stranger is not None and copy.subject == now:
+                copy.ready_at = self.clock()  # it served all along
+
+    def _pass_fence(self, deployment: str, fence: Fence) -> None:
+        highest = self.fences.get(deployment)
+        if highest is not None and fence < highest:
+            raise FenceRefusedError(f"{deployment}: step {fence} is older than {highest}")
+        self.fences[deployment] = fence
 
     def _worth(self, copy: SimulatedCopy) -> tuple[bool, bool, int]:
         """Which copies stay (see `CopiesLevel`): those that drain go first, then those not ready, then the newest."""
@@ -257,9 +299,9 @@ class SimulatedFleet:
         """Start what the levels lack, where there is room, in the order in which the levels were first asked."""
         for subject, level in self.levels.items():
             have = sum(copy.subject == subject and not copy.draining for copy in self.copies)
-            owed = self.owed.get(subject, [])
-            del owed[max(0, level.copies - have) :]
-            for _ in range(level.copies - have):
+            wanted, owed = self.outside.copies(subject, level.copies), self.owed.get(subject, [])
+            del owed[max(0, wanted - have) :]
+            for _ in range(wanted - have):
                 if not self._start(level, owed[0] if owed else None):
                     break
                 del owed[:1]

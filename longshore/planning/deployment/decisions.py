@@ -12,12 +12,14 @@ from longshore.planning.deployment.revisions import (
     change_stable,
     go_back,
     next_number,
+    ordered,
     roll_to,
     scale_to,
     start,
     unchanged,
 )
 from longshore.planning.deployment.superseding import apply_meanwhile, scale_meanwhile
+from longshore.planning.operation import OperationOrder
 from longshore.planning.requests import Answer, ApplyRequest, ControlRequest, Refusal, ScaleRequest, UndoRequest
 from longshore.planning.rollout.strategy import choose
 from longshore.planning.words import OperationKind, Phase
@@ -34,6 +36,8 @@ def decide_apply(state: DeploymentState, request: ApplyRequest) -> Accepted | Re
         )
     if order := state.under_way:
         retiring = order.kind is OperationKind.RETIRE
+        if request.take and not retiring:
+            return _resume_instead(state, order)
         return _busy(state, "apply") if retiring else apply_meanwhile(state, order, request)
     stable = None if state.retired else state.stable_revision
     if (doubtful := _doubtful(state)) and (back := _apply_in_doubt(state, request, doubtful)):
@@ -52,7 +56,8 @@ def decide_apply(state: DeploymentState, request: ApplyRequest) -> Accepted | Re
     if isinstance(chosen, Refusal):
         return chosen
     revision = Revision(number=next_number(state), facts=request.facts, spec=spec, actor=request.actor)
-    return roll_to(state.model_copy(update={"labels": request.labels}), revision, request.actor)
+    begun = roll_to(state.model_copy(update={"labels": request.labels}), revision, request.actor)
+    return ordered(begun, take=request.take)
 
 
 def decide_scale(state: DeploymentState, request: ScaleRequest) -> Accepted | Refusal:
@@ -180,7 +185,10 @@ def _instead(state: DeploymentState, verb: str) -> str:
 
 
 def _apply_to_stable(state: DeploymentState, request: ApplyRequest, stable: Revision) -> Accepted:
-    """Copies, labels and policy change the current revision."""
+    """Copies, labels and policy change the current revision; a scale also undoes what somebody else changed."""
+    if request.take:
+        labelled = state.model_copy(update={"labels": request.labels})
+        return ordered(scale_to(labelled, stable, request.spec, request.actor), take=True)
     if (state.spec, state.labels) == (request.spec, request.labels) and not state.off_scale:
         return unchanged(state, "is just that", None, stable.number)
     return change_stable(state.model_copy(update={"labels": request.labels}), request.spec, request.actor)
@@ -217,6 +225,15 @@ def _busy(state: DeploymentState, verb: str) -> Refusal:
         reason="OperationUnderWay",
         message=f"{running.id} is under way: wait for it, or longshore rollout abort {state.name}, then {verb} again",
     )
+
+
+def _resume_instead(state: DeploymentState, order: OperationOrder) -> Refusal:
+    """It stands still where somebody else changed something, and knows what it was to be."""
+    message = (
+        f"{order.id} is under way: longshore rollout resume {state.name} undoes what somebody else changed, once it is "
+        "paused for that; else wait for it, then apply again"
+    )
+    return Refusal(reason="OperationUnderWay", message=message)
 
 
 def _nothing_serves(state: DeploymentState) -> Refusal:

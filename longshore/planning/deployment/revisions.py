@@ -193,6 +193,15 @@ def start(  # noqa: PLR0913 - an operation is of that many things
     return Accepted(state=started, answer=answer)
 
 
+def ordered(accepted: Accepted, **told: object) -> Accepted:
+    """The same, with more told to the operation that it begins."""
+    order = accepted.state.operation
+    if order is None:
+        return accepted
+    operation = order.model_copy(update=told)
+    return accepted.model_copy(update={"state": accepted.state.model_copy(update={"operation": operation})})
+
+
 def scale_to(state: DeploymentState, stable: Revision, spec: DeploymentSpec, actor: str) -> Accepted:
     """Begin a scale of the stable revision."""
     current = stable.model_copy(update={"spec": spec})

@@ -24,6 +24,8 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
         off_scale = not succeeded and result.copies is None
         ended = ended.model_copy(update={"off_scale": off_scale})
         return ended if result.copies is None else ended.with_copies(result.copies)
+    if order.kind is OperationKind.ADOPT and not succeeded and order.revision == state.stable:
+        return ended  # nothing was changed, and what was accepted before is as good as it was
     revision = ended.revision(order.revision)
     if revision is not None:
         reason = None if succeeded else result.reason
@@ -33,6 +35,8 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
     ended = ended.model_copy(update={"doubt": order.revision if left else None})
     if succeeded:
         ended = ended.model_copy(update={"stable": order.revision, "spec": order.spec, "off_scale": False})
+    if succeeded and order.kind is OperationKind.ADOPT:
+        ended = ended.with_copies(order.spec.copies)
     return ended if result.copies is None else ended.with_copies(result.copies)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from longshore.planning.operation import Command, Verb
-from longshore.planning.rollout import rescale, standing
+from longshore.planning.rollout import meddling, rescale, standing
 from longshore.planning.rollout.pausing import go_on, pause
 from longshore.planning.rollout.rollback import turn_round
 from longshore.planning.rollout.state import PauseReason, Stage
@@ -39,6 +39,8 @@ def _resume(turn: RolloutTurn, command: Command) -> None:
     if paused.reason is PauseReason.APPROVAL:
         turn.refuse(command, PauseReason.APPROVAL, f"{turn.state.message}: resume does not pass it")
         return
+    if paused.reason is PauseReason.OUTSIDE:
+        meddling.take(turn)
     go_on(turn)
     if paused.reason is PauseReason.STEP:
         standing.pass_step(turn)
@@ -57,6 +59,9 @@ def _promote(turn: RolloutTurn, command: Command) -> None:
         return
     if state.pause and state.pause.reason is PauseReason.APPROVAL:
         _promote_beyond_approval(turn, command)
+        return
+    if state.pause and state.pause.reason is PauseReason.OUTSIDE:
+        turn.refuse(command, PauseReason.OUTSIDE, f"{state.message}: promote does neither")
         return
     if stands or (state.pause and state.pause.reason is PauseReason.STEP):
         standing.pass_step(turn)

@@ -31,7 +31,7 @@ def confirm(turn: RolloutTurn) -> Decision | None:
     new, copies = turn.new, turn.copies
     known = {new, turn.old} if turn.keeps else {new}
     others = sum(copy.version not in known for copy in facts.observation.copies)
-    if facts.ready(new) == facts.count(new) == copies and not others:
+    if facts.ready(new) == facts.count(new) == copies and not others and not facts.changed(new):
         _keep_warm(turn)
         message = f"version {new} serves with {copies} {'copy' if copies == 1 else 'copies'}"
         turn.emit(EventType.ROLLOUT_SUCCEEDED, message)

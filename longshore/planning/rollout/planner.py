@@ -17,6 +17,7 @@ from longshore.planning.rollout import (
     controls,
     doubt,
     ending,
+    meddling,
     rescale,
     rollback,
     standing,
@@ -64,9 +65,10 @@ def advance(order: OperationOrder, state: RolloutState, facts: Facts) -> Decisio
     if decision := _mind_trouble(turn):
         return decision
     _mind_what_was_seen(turn)
+    meddling.mind(turn)
     vigil.mind(turn)
     controls.obey(turn)
-    if decision := _mind_deadline(turn) or turn.owed():
+    if decision := _mind_deadline(turn) or turn.owed() or meddling.put_right(turn):
         return decision
     for _ in range(STAGES_AT_ONCE):
         if decision := STAGES[turn.state.stage](turn):

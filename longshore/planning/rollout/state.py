@@ -51,6 +51,7 @@ class PauseReason(StrEnum):
     APPROVAL = "ApprovalNeeded"
     INCONCLUSIVE = "CheckInconclusive"
     ERROR = "CheckError"
+    OUTSIDE = "ChangedOutside"
 
 
 class Pause(Value):
@@ -165,6 +166,8 @@ class RolloutState(KeepsWarm):
     measured: dict[str, Measurement] = {}
     """The last measurement of each check, for people to read between two bakes and after the last."""
     pause: Pause | None = None
+    puts_right: bool = False
+    """Whether the levels are to be said once more, to undo what somebody else changed."""
     skip: bool = False
     """promote --full: no further bake or check."""
     way_back: WayBack | None = None

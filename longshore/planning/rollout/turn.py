@@ -1,5 +1,6 @@
 """A turn of a rollout: it knows the ladder, the checks and the two versions."""
 
+from longshore.planning import outside
 from longshore.planning.checks import progress
 from longshore.planning.operation import OperationOrder, Warm
 from longshore.planning.rollout.legs import Course, ladder, steps_of
@@ -23,6 +24,11 @@ class RolloutTurn(Turn[RolloutState]):
         if self.order.old is None:
             raise AssertionError("an onboarding has no old version")
         return self.order.old.version
+
+    @property
+    def versions(self) -> tuple[str, ...]:
+        """Both, or the only one of an onboarding."""
+        return (self.new, self.old) if self.order.old else (self.new,)
 
     @property
     def spec(self) -> DeploymentSpec:
@@ -73,6 +79,13 @@ class RolloutTurn(Turn[RolloutState]):
         """The ladder from here on, after the batches that are done."""
         state = self.state
         return ladder(self.course, state.level, done=done, settled=state.settled, step=state.steps_done, size=size)
+
+    def takes(self, version: str) -> bool:
+        """Whether levels of this version undo what somebody else changed of it; on the way back see `meddling`."""
+        if self.state.way_back is None:
+            return super().takes(version)
+        changed = self.facts.changed(version)
+        return bool(changed) and (version == self.new or outside.of_copies(changed))
 
     def progress(self) -> Progress:
         """What people watch, with the ladder and the checks."""

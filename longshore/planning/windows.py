@@ -4,6 +4,7 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import accumulate
 from typing import Final
 
 from longshore.planning.observed import Sample
@@ -193,8 +194,14 @@ def _difference(start: Sample, end: Sample) -> Window:
 
 def summed(histograms: Sequence[Histogram]) -> Histogram:
     """One histogram of all the requests, as far as the buckets surely tell."""
-    bounds = sorted({bound for histogram in histograms for bound, _ in histogram})
-    return tuple((bound, sum(count_at(histogram, bound) for histogram in histograms)) for bound in bounds)
+    grown: dict[float, int] = {}
+    for histogram in histograms:
+        below = 0
+        for bound, count in histogram:
+            grown[bound] = grown.get(bound, 0) + count - below
+            below = count
+    bounds = sorted(grown)
+    return tuple(zip(bounds, accumulate(grown[bound] for bound in bounds), strict=True))
 
 
 def _total(latency: Histogram) -> int:

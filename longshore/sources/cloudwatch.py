@@ -92,7 +92,7 @@ class CloudWatchSource:
                 wanted.append(_wanted(check, asked, bake))
             except UnnamedError as error:
                 measured[check.name] = could_not_measure(check, str(error), asked.now)
-        told = await _told(self._way(region), [one for one in wanted if one.periods.any])
+        told = await _told(self._way(region), [one for one in wanted if one.periods.told])
         return measured | {one.periods.check.name: one.measured(told) for one in wanted}
 
     def _way(self, region: str) -> "Aws":

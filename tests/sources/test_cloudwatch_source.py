@@ -61,6 +61,17 @@ async def test_before_a_window_can_be_complete_nobody_is_asked(told: Told) -> No
     assert told.calls == {}
 
 
+async def test_while_data_of_the_bake_are_to_come_nobody_is_asked(told: Told) -> None:
+    told.serve(600 + 600)
+
+    early = (await told.measured(ERRORS, over=True))["errors"]
+    assert (early.outcome, early.message) == (Outcome.NOT_YET, "CloudWatch told of the time until 12:09:00 so far")
+    assert told.calls == {}
+
+    told.clock.advance(60)
+    assert (await told.measured(ERRORS, over=True))["errors"].outcome is Outcome.PASSED
+
+
 async def test_how_busy_the_copies_of_the_new_version_are(told: Told) -> None:
     told.serve(780)
 

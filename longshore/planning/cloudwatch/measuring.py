@@ -6,7 +6,7 @@ requests. Percentiles of periods cannot be added, but counts can: a few percenti
 took how long at most, and these histograms add up, to be compared by the same tests as the gateway's.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from math import ceil, nextafter
@@ -58,47 +58,48 @@ def measure(periods: Periods, answers: Answers, new: Reading, old: Reading | Non
     check, bake = periods.check, periods.bake
     if bake.over and not periods.whole:
         return _unfinished(periods, f"CloudWatch told of the time until {periods.complete:%H:%M:%S} so far")
-    windows = list(_windows(new, answers, periods, periods.first, periods.complete))
-    enough = [window for window in windows if window.samples >= check.min_samples]
-    if not enough:
-        most = max((window.samples for window in windows), default=0)
-        return _unfinished(periods, f"{most} of {check.min_samples} {_kind(new, most)} so far")
-    if new.value is not None:
-        return gauged(check, enough[0].value or 0.0, enough[0].samples, (enough[0].start, enough[0].end), bake.now)
-    if old is None:
-        return compared(check, enough[0].window, None, bake.now)
-    pair = _pair(periods, answers, enough, old)
-    if pair is None:
+    course = _course(new, answers, periods, periods.first, periods.complete)
+    count = _enough(periods, course)
+    if count is None:
+        there = sum(one.samples for one in course)
+        return _unfinished(periods, f"{there} of {check.min_samples} {_kind(new, there)} so far")
+    if old is not None:
+        return _against(periods, answers, course, old)
+    window = _joined(new, course[:count])
+    if window.value is not None:
+        return gauged(check, window.value, window.samples, (window.start, window.end), bake.now)
+    return compared(check, window.window, None, bake.now)
+
+
+def _against(periods: Periods, answers: Answers, course: list[Stretch], old: Reading) -> Measurement:
+    """Compare with the old version in the same window, or in its last one before the shift."""
+    check, now = periods.check, periods.bake.now
+    beside = _course(old, answers, periods, periods.first, periods.complete)
+    if (count := _enough(periods, course, beside)) is not None:
+        return compared(check, _joined(old, course[:count]).window, _joined(old, beside[:count]).window, now)
+    before = _course(old, answers, periods, periods.before - LOOK_BACK, periods.before)
+    own, earlier = _enough(periods, course), _enough(periods, before)
+    if own is None or earlier is None:
         return _unfinished(periods, f"fewer than {check.min_samples} requests of the old version to compare with")
-    return compared(check, pair[0].window, pair[1].window, bake.now)
+    return compared(check, _joined(old, course[:own]).window, _joined(old, before[:earlier]).window, now)
 
 
-def _pair(periods: Periods, answers: Answers, enough: list[Stretch], old: Reading) -> tuple[Stretch, Stretch] | None:
-    """The windows to compare; None when the old version has too few requests everywhere."""
-    least = periods.check.min_samples
-    same_time = {
-        window.start: window
-        for window in _windows(old, answers, periods, periods.first, periods.complete)
-        if window.samples >= least
-    }
-    both = next((window for window in enough if window.start in same_time), None)
-    if both is not None:
-        return both, same_time[both.start]
-    before = _windows(old, answers, periods, periods.before - LOOK_BACK, periods.before)
-    earlier = next((window for window in before if window.samples >= least), None)
-    return (enough[0], earlier) if earlier else None
+def _course(reading: Reading, answers: Answers, periods: Periods, first: datetime, end: datetime) -> list[Stretch]:
+    """The whole periods of some time, the newest first."""
+    starts = range(1, (end - first) // periods.length + 1)
+    return [
+        _period(reading, answers, end - back * periods.length, end - (back - 1) * periods.length) for back in starts
+    ]
 
 
-def _windows(reading: Reading, answers: Answers, periods: Periods, first: datetime, end: datetime) -> Iterator[Stretch]:
-    """Every window of at least `interval` that ends at `end`, the newest start first."""
-    grown: Stretch | None = None
-    start = end - periods.length
-    while start >= first:
-        period = _period(reading, answers, start, start + periods.length)
-        grown = period if grown is None else _joined(reading, period, grown)
-        if end - start >= periods.least:
-            yield grown
-        start -= periods.length
+def _enough(periods: Periods, *courses: list[Stretch]) -> int | None:
+    """How many of the newest periods make a window, at least as long as `interval`, with `minSamples` of each."""
+    least, seen = periods.least // periods.length, [0] * len(courses)
+    for count, row in enumerate(zip(*courses, strict=True), start=1):
+        seen = [samples + one.samples for samples, one in zip(seen, row, strict=True)]
+        if count >= least and min(seen) >= periods.check.min_samples:
+            return count
+    return None
 
 
 def _period(reading: Reading, answers: Answers, start: datetime, end: datetime) -> Stretch:
@@ -126,14 +127,15 @@ def _histogram(reading: Reading, answers: Answers, start: datetime, samples: int
     return tuple(sorted(counts.items()))
 
 
-def _joined(reading: Reading, earlier: Stretch, later: Stretch) -> Stretch:
+def _joined(reading: Reading, newest_first: list[Stretch]) -> Stretch:
+    """Periods in a row as one."""
     return Stretch(
-        start=earlier.start,
-        end=later.end,
-        samples=earlier.samples + later.samples,
-        errors=earlier.errors + later.errors,
-        latency=summed([earlier.latency, later.latency]),
-        value=_joined_value(reading, [part for part in (earlier, later) if part.value is not None]),
+        start=newest_first[-1].start,
+        end=newest_first[0].end,
+        samples=sum(one.samples for one in newest_first),
+        errors=sum(one.errors for one in newest_first),
+        latency=summed([one.latency for one in newest_first]),
+        value=_joined_value(reading, newest_first),
     )
 
 

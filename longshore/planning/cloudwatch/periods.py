@@ -60,9 +60,9 @@ class Periods:
         return self._floor(self.bake.now - timedelta(seconds=asked(self.check).delay))
 
     @property
-    def any(self) -> bool:
-        """Whether there can be a window."""
-        return self.complete >= self.first + self.least
+    def told(self) -> bool:
+        """Whether there can be a window, so that it is worth asking. At the end of a bake that is one to its end."""
+        return self.complete >= self.first + self.least and (self.whole or not self.bake.over)
 
     @property
     def whole(self) -> bool:

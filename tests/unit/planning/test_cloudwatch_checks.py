@@ -217,4 +217,4 @@ def test_periods_are_whole_and_after_the_shift(shift: int, period: str, passed: 
     assert 0 <= (periods.first - at(shift)).total_seconds() < length
     assert (periods.first.timestamp() % length, periods.complete.timestamp() % length) == (0, 0)
     assert periods.complete <= periods.bake.now
-    assert periods.any == (periods.complete - periods.first >= periods.least)
+    assert periods.told == (periods.complete - periods.first >= periods.least)

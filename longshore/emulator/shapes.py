@@ -13,6 +13,8 @@ import regex
 from botocore.model import ListShape, MapShape, Shape, StructureShape
 from botocore.validate import ParamValidator
 
+_PAIR = regex.compile(r"\\u(D[89AB][0-9A-F]{2})\\u(D[C-F][0-9A-F]{2})", regex.IGNORECASE)
+"""One character beyond the basic plane as Java's patterns write it: two surrogates."""
 _LONGEST_ENUM = 60
 """Values of an enum that a message lists; the instance types alone are thousands of characters."""
 
@@ -119,4 +121,9 @@ def _camel(name: str) -> str:
 @cache
 def _compiled(pattern: str) -> "regex.Pattern[str]":
     """The models' patterns are Java's, with properties of Unicode that `re` does not read; `regex` does."""
-    return regex.compile(pattern, regex.V1 if "&&" in pattern else regex.V0)
+    return regex.compile(_PAIR.sub(_joined, pattern), regex.V1 if "&&" in pattern else regex.V0)
+
+
+def _joined(pair: "regex.Match[str]") -> str:
+    high, low = (int(half, 16) for half in pair.groups())
+    return f"\\U{0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00):08X}"

@@ -44,7 +44,9 @@ class Alarm:
     updated: float = 0.0
     transitioned: float = 0.0
     value: float | None = None
-    """The newest datapoint."""
+    """The newest datapoint that there is."""
+    fresh: bool = False
+    """Whether that is the last period's."""
     acted: float = -math.inf
     """When its actions were last set off."""
     judged: int = -1
@@ -143,8 +145,9 @@ class Alarms:
                 alarm.judged = _term(alarm, now)
                 self._judge(alarm, now)
         for alarm, state in zip(due, before, strict=True):
-            # A scaling action is repeated every minute while its alarm stands.
-            if alarm.state != state or (alarm.state == "ALARM" and now - alarm.acted >= _MINUTE):
+            # A scaling action is repeated every minute while its alarm stands, and not for what was long ago.
+            stands = alarm.state == "ALARM" and alarm.fresh
+            if alarm.state != state or (stands and now - alarm.acted >= _MINUTE):
                 self._act(alarm)
         return [alarm.state for alarm in due] != before
 
@@ -162,6 +165,7 @@ class Alarms:
             given.get("TreatMissingData", "missing"),
         )
         state = judge(rule, datapoints, alarm.state)
+        alarm.fresh = datapoints[-1] is not None
         alarm.value = next((value for value in reversed(datapoints) if value is not None), None)
         if state != alarm.state:
             recent = [value for value in datapoints if value is not None][-rule.periods :]

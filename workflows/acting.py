@@ -9,6 +9,7 @@ from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
     from activities.inputs import (
+        AcceptInput,
         DrainedInput,
         EnsureInput,
         FreezeInput,

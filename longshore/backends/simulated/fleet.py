@@ -14,6 +14,7 @@ from typing import Any
 from longshore.backends.inventory import Adoption
 from longshore.backends.port import Backend, BackendError, CopiesLevel
 from longshore.backends.simulated.backend import SimulatedBackend
+from longshore.backends.simulated.outside import Change, Outside
 from longshore.planning.fence import Fence, FenceRefusedError
 from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
 from longshore.planning.room import choose_accelerators
@@ -92,8 +93,6 @@ class SimulatedFleet:
     """The most accelerators that copies ever held together."""
     outside: Outside = field(default_factory=Outside)
     """What other people did to it."""
-    platform: SimulatedPlatform = field(default_factory=SimulatedPlatform)
-    """Carries out the updates that are handed over to it."""
     undisturbed_until: Clock | None = None
     """Before which instant nothing is done to the fleet from outside; None: nobody knows."""
     calls: int = 0

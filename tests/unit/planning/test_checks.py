@@ -13,9 +13,7 @@ from longshore.planning.checks import (
     Measurement,
     Outcome,
     could_not_measure,
-    error_rate_p_value,
     judge,
-    latency_p_value,
     may_end_bake,
     measure,
     measure_golden,
@@ -24,6 +22,7 @@ from longshore.planning.checks import (
     threshold,
 )
 from longshore.planning.observed import Sample
+from longshore.planning.significance import error_rate_p_value, latency_p_value
 from longshore.planning.windows import Window
 from longshore.spec.deployment import Check
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from longshore.backends.port import CopiesLevel
 from longshore.backends.simulated.fleet import Behaviour, SimulatedFleet
-from longshore.planning.checks import latency_p_value
 from longshore.planning.fence import Fence
 from longshore.planning.observed import CopyState
 from longshore.planning.route import Route
+from longshore.planning.significance import latency_p_value
 from longshore.planning.windows import Window, percentile
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import Host

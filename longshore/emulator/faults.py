@@ -35,7 +35,7 @@ class Faults(BaseModel):
     quotas: dict[str, int] = {}
     """By instance type: the account's limit for endpoint usage. A request beyond it is ResourceLimitExceeded."""
     stuck: Names = []
-    """Endpoints and components that never leave `Creating`."""
+    """Endpoints and components that do not leave `Creating`."""
     slow: dict[str, float] = {}
     """By image, model or component: how many times longer its copies take to load."""
     unhealthy: Names = []

@@ -2,12 +2,13 @@
 
 import json
 from collections.abc import Callable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
 import botocore.session
 import structlog
-from botocore.model import OperationModel
+from botocore.model import OperationModel, ServiceModel
 from werkzeug.wrappers import Request, Response
 
 from longshore.emulator.errors import AwsError, broken, invalid
@@ -48,7 +49,7 @@ class JsonService:
             guard: called with each operation's name before anything else; raises to refuse it (throttling).
         """
         self.name = name
-        self._model = botocore.session.get_session().get_service_model(name)
+        self._model = _model_of(name)
         self._prefix = f"{self._model.metadata['targetPrefix']}."
         self._handlers = dict(handlers)
         self._guard = guard
@@ -117,6 +118,12 @@ def error_response(error: AwsError) -> Response:
     response = Response(body, status=error.status, content_type=CONTENT_TYPE)
     response.headers["x-amzn-ErrorType"] = error.code
     return response
+
+
+@cache
+def _model_of(name: str) -> ServiceModel:
+    """SageMaker's is one of botocore's largest: it is read once in a process."""
+    return botocore.session.get_session().get_service_model(name)
 
 
 def _without_none(value: Any) -> Any:

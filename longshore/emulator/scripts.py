@@ -95,10 +95,12 @@ class Scripts:
         self._quiet(running)
         try:
             wait = running.script.send(held)
-        except StopIteration:
+        except BaseException as error:
             if self._running.get(running.owner) is running:
                 del self._running[running.owner]
-            return
+            if isinstance(error, StopIteration):
+                return
+            raise
         if self._running.get(running.owner) is running:
             self._waiting(running, wait)
 

@@ -4,16 +4,15 @@ import threading
 from collections.abc import Callable, Iterator
 from typing import Protocol
 
-import structlog
-
 from longshore.emulator.clock import Clock
 from longshore.emulator.durations import Durations
-from longshore.emulator.faults import FaultBox
+from longshore.emulator.faults import FaultBox, named
 from longshore.emulator.fleets import Fleets
-from longshore.emulator.scripts import Scripts
+from longshore.emulator.scripts import Script, Scripts, Wait
 from longshore.emulator.state import Component, Copy, CopyState, Endpoint, EndpointConfig, Fleet, Model
 
-logger = structlog.get_logger(__name__)
+_LOOK_AT_FAULTS = 30.0
+"""Emulated seconds between two looks at a fault that holds something up."""
 
 
 class DataPlane(Protocol):
@@ -79,6 +78,10 @@ class World:
                 self._touching = False
             for watcher in self.watchers:
                 watcher()
+
+    def stuck(self, name: str) -> Script:
+        """The part of a story in which a resource hangs, as long as that fault is injected."""
+        yield Wait(lambda: not named(self.faults.now.stuck, name), look=_LOOK_AT_FAULTS)
 
     # What runs the copies reports here.
 

@@ -210,6 +210,23 @@ def test_the_last_deployment_configuration_is_used_again_where_asked(aws: Hostin
     assert shares == [0, 0.25, 1]
 
 
+def test_a_new_fleet_without_room_for_the_components_is_given_up(aws: Hosting) -> None:
+    aws.endpoint()
+    aws.component(copies=2)
+    config = aws.config("other", kind="ml.g5.xlarge")
+    aws.api.update_endpoint(EndpointName="shared", EndpointConfigName=config)
+    aws.until(lambda: aws.status("shared") == "InService")
+    assert aws.api.describe_endpoint(EndpointName="shared")["EndpointConfigName"] == "shared-config"
+    assert aws.copies("llm") == 2
+
+
+def test_an_endpoint_whose_components_are_changing_is_not_updated(aws: Hosting) -> None:
+    aws.endpoint()
+    aws.component(wait=0)
+    with refused("ValidationException", "its inference component llm is Creating"):
+        aws.api.update_endpoint(EndpointName="shared", EndpointConfigName=aws.config("other"))
+
+
 def test_an_update_of_an_endpoint_with_components_makes_their_copies_anew_on_the_new_fleet(aws: Hosting) -> None:
     aws.endpoint()
     aws.component(copies=2)

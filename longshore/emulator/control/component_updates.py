@@ -44,8 +44,7 @@ class ComponentStories:
         """`Creating` until every copy serves; then `InService`, or `Failed` if one never will."""
         fleet = self._account.fleet(component)
         new = self._world.fleets.add_copies(fleet, component.blueprint, component.name, copies)
-        if named(self._world.faults.now.stuck, component.name):
-            yield Wait()
+        yield from self._world.stuck(component.name)
         yield Wait(lambda: _all_ready(new) or bool(self._broken(new)), look=60)
         if trouble := self._broken(new):
             self._end(fleet, new)
@@ -55,8 +54,7 @@ class ComponentStories:
 
     def create_adapter(self, component: Component) -> Script:
         """An adapter is registered with its base's copies; it takes no room of its own."""
-        if named(self._world.faults.now.stuck, component.name):
-            yield Wait()
+        yield from self._world.stuck(component.name)
         yield Wait(seconds=self._world.durations.adapter_load)
         yield Wait(lambda: (base := self._base(component)) is None or base.status == "InService")
         if self._base(component) is None:

@@ -52,8 +52,7 @@ class EndpointStories:
         fleets = list(endpoint.fleets.values())
         for fleet in fleets:
             fleet.status = ("Creating", self._world.now())
-        if named(self._world.faults.now.stuck, endpoint.name):
-            yield Wait()
+        yield from self._world.stuck(endpoint.name)
         watch = Watch(self._world, Guard(""))
         trouble = yield from self._provisioned(watch, fleets)
         if trouble:
@@ -66,7 +65,7 @@ class EndpointStories:
         self._stand_beside(endpoint, deployment)
         new = list(deployment.fleets.values())
         watch = Watch(self._world, deployment.guard)
-        trouble = yield from self._provisioned(watch, new)
+        trouble = (yield from self._provisioned(watch, new)) or (yield from self._hosting(watch, endpoint))
         for share in [] if trouble else deployment.shares:
             self._shift(endpoint, share)
             self._show(new, "Baking")
@@ -77,7 +76,6 @@ class EndpointStories:
             yield from self._return(endpoint, None)
             return
         yield Wait(seconds=deployment.termination_wait)
-        yield from self._move_components(endpoint)
         self._take(endpoint, deployment)
 
     def rolling(self, endpoint: Endpoint, deployment: Deployment) -> Script:
@@ -179,14 +177,14 @@ class EndpointStories:
             for fleet in fleets
         )
 
-    def _move_components(self, endpoint: Endpoint) -> Script:
-        """Where components are hosted, their copies are made anew on the new instances before the old ones go."""
+    def _hosting(self, watch: Watch, endpoint: Endpoint) -> Trouble:
+        """Where components are hosted, make their copies anew on the new instances, beside the old ones."""
         new: list[Copy] = []
         for name, old in endpoint.fleets.items():
             if old.blueprint is None and (fleet := endpoint.incoming.get(name)) is not None:
                 for copy in [copy for copy in old.copies if copy.state is not CopyState.ENDING]:
                     new += self._fleets.add_copies(fleet, copy.blueprint, copy.component, 1)
-        yield Wait(lambda: all(copy.state in (CopyState.READY, CopyState.FAILED) for copy in new))
+        return (yield from watch.ready(new))
 
     def _return(self, endpoint: Endpoint, regrow: Mapping[str, tuple[int, Rolling]] | None) -> Script:
         """Back to the old fleet: its missing instances in rollback batches, the traffic, then the new fleet away.

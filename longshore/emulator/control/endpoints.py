@@ -84,6 +84,7 @@ class Endpoints:
         """Another configuration, blue/green or rolling."""
         endpoint = self._changeable(caller, params)
         config = self._account.config(caller, params["EndpointConfigName"])
+        self._refuse_if_components_change(endpoint)
         if config.name == endpoint.config and endpoint.status == "InService":
             raise invalid("Cannot update the endpoint to the endpoint configuration that it has.")
         policy, retain = params.get("DeploymentConfig"), params.get("RetainDeploymentConfig", False)
@@ -100,6 +101,14 @@ class Endpoints:
         tell = self._stories.rolling if deployment.rolling else self._stories.blue_green
         self._stories.begin(endpoint, "Updating", tell(endpoint, deployment))
         return {"EndpointArn": endpoint.arn}
+
+    def _refuse_if_components_change(self, endpoint: Endpoint) -> None:
+        for component in self._account.components_on(endpoint.name):
+            if component.status in ("Creating", "Updating", "Deleting"):
+                raise invalid(
+                    f'Cannot update endpoint "{endpoint.arn}": its inference component {component.name} is '
+                    f"{component.status}."
+                )
 
     @staticmethod
     def _deployment(

@@ -4,9 +4,8 @@ from temporalio import workflow
 from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
+    from longshore.planning.moving import mover_of
     from longshore.planning.operation import Command, OperationOrder, OperationResult
-    from longshore.planning.rollout import planner
-    from longshore.planning.rollout.state import RolloutState
     from workflows.operation import Operation
 
 
@@ -16,7 +15,7 @@ class RollbackWorkflow:
 
     @workflow.init
     def __init__(self, order: OperationOrder) -> None:
-        self._operation = Operation(order, planner, RolloutState)
+        self._operation = Operation(order, *mover_of(order))
 
     @workflow.run
     async def run(self, order: OperationOrder) -> OperationResult:  # noqa: ARG002 - taken by __init__

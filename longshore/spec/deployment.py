@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import Field, WithJsonSchema, model_validator
 
 from longshore.spec.base import Spec
+from longshore.spec.delegation import undelegable, unfit_batch
 from longshore.spec.quantities import Amount, Duration, Name, Share, Version, of_copies, parse_duration
 from longshore.spec.release import not_yet_fields
 from longshore.spec.scaling import Scaling
@@ -176,6 +177,7 @@ class Step(Spec):
         return self
 
 
+AlarmName = Annotated[str, Field(min_length=1, max_length=255)]
 Strategy = Literal["auto", "rolling", "canary", "blueGreen"]
 
 
@@ -198,6 +200,14 @@ class RolloutPolicy(Spec):
     )
     steps: tuple[Step, ...] = Field(default=(), description="Steps of a canary; a last `weight: 100` is implied.")
     checks: tuple[Check, ...] = Field(default=(), description="Conditions watched while a batch bakes.")
+    delegate: Literal["sagemaker"] | None = Field(
+        default=None,
+        description="Hand updates to the target's own mechanism and follow it, for callers who ask its endpoint "
+        "directly. SageMaker: batches of 5% to 50%, waits of at most 1h, and alarms in place of checks.",
+    )
+    alarms: tuple[AlarmName, ...] = Field(
+        default=(), max_length=10, description="With delegate: CloudWatch alarms on which SageMaker rolls back."
+    )
 
     @model_validator(mode="after")
     def _check_names_differ(self) -> Self:
@@ -216,6 +226,15 @@ class RolloutPolicy(Spec):
         weights = [step.weight for step in self.steps if step.weight is not None]
         if any(later <= earlier for earlier, later in pairwise(weights)):
             raise ValueError(f"the weights of the steps must grow: {', '.join(map(str, weights))} do not")
+        return self
+
+    @model_validator(mode="after")
+    def _can_be_delegated(self) -> Self:
+        if self.delegate is None:
+            if self.alarms:
+                raise ValueError("alarms are watched by SageMaker: set delegate: sagemaker, or use checks")
+        elif problem := undelegable(self):
+            raise ValueError(problem)
         return self
 
     def batch_copies(self, copies: int) -> int:
@@ -246,3 +265,9 @@ class DeploymentSpec(Spec):
         default=None, description="Let the target's own autoscaler choose the copies. Left out: copies are as written."
     )
     rollout: RolloutPolicy = Field(default=RolloutPolicy(), description="How a new version is rolled out.")
+
+    @model_validator(mode="after")
+    def _batch_can_be_delegated(self) -> Self:
+        if self.rollout.delegate is not None and (problem := unfit_batch(self.rollout, self.copies)):
+            raise ValueError(problem)
+        return self

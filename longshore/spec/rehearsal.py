@@ -72,6 +72,10 @@ class PolicyChange(RolloutPolicy):
     def _fields_fit_the_strategy(self) -> Self:
         return self
 
+    @model_validator(mode="after")
+    def _can_be_delegated(self) -> Self:
+        return self
+
 
 class Apply(Asked):
     """Apply a desired state: what is given replaces that field of the newest one."""

@@ -20,6 +20,11 @@ class Chosen(NamedTuple):
 def choose(policy: RolloutPolicy, new: VersionFacts, old: VersionFacts | None) -> Chosen | Refusal:
     """The strategy of a rollout from `old` to `new`; refused when the versions exclude each other and it mixes them."""
     alone = _alone(new, old)
+    if policy.delegate is not None and old is not None:
+        if alone:
+            message = f"{alone}, which SageMaker's batches would do: remove delegate, and use blueGreen or auto"
+            return Refusal(reason="SideBySide", message=message)
+        return Chosen("rolling", f"handed to SageMaker: batches of {policy.batch}, {policy.bake:g} s apart")
     if policy.strategy == "blueGreen":
         return Chosen("blueGreen", "as the policy says")
     if policy.strategy in {"rolling", "canary"}:

@@ -7,6 +7,7 @@ from typing import Any, Generic, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
+from longshore.backends.inventory import Found
 from longshore.planning.health import Drift, Health
 from longshore.planning.observed import Copy, Difference, ObservedHost
 from longshore.planning.plans.forecast import Plan
@@ -133,6 +134,18 @@ class DifferenceAnswer(Difference):
     """What somebody else changed on a target."""
 
     model_config = CAMEL
+
+
+class ComponentAnswer(Found):
+    """Something that serves on a target, whoever made it."""
+
+    model_config = CAMEL
+
+
+class ManifestsAnswer(Body):
+    """Documents that say what something is as it serves."""
+
+    documents: tuple[dict[str, Any], ...]
 
 
 class ProgressAnswer(Progress):

@@ -24,6 +24,7 @@ from longshore.api.routes import (
     deployments,
     events,
     freezes,
+    inventory,
     keys,
     models,
     pages,
@@ -60,7 +61,7 @@ def create_app(dependencies: Dependencies) -> FastAPI:
     )
     app.state.dependencies = dependencies
     api = APIRouter(responses=PROBLEM_RESPONSES)
-    for module in (apply, plan, targets, models, freezes, deployments, controls, events, keys):
+    for module in (apply, plan, targets, models, freezes, deployments, inventory, controls, events, keys):
         api.include_router(module.router)
     app.include_router(api)
     app.include_router(service.router)

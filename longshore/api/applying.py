@@ -16,6 +16,7 @@ from longshore.api.repeating import Change
 from longshore.api.requests import ApplyBody
 from longshore.api.temporal import RefusedError
 from longshore.messages import ApplyRequest, Refusal, VersionFacts, operation_id
+from longshore.planning import outside
 from longshore.planning.words import OperationKind
 from longshore.spec.documents import Deployment, Freeze, ModelVersion, Target
 from longshore.spec.model_version import ModelVersionSpec
@@ -36,7 +37,7 @@ async def apply(deps: Dependencies, body: ApplyBody, asked: Change) -> ApplyAnsw
         if isinstance(one.document, Freeze) and judgement.verdicts[one.index].result == "changed":
             require("override", asked.actor, asked.roles, f"change freeze {one.name}, which holds rollouts")
     applied = await _apply_registered(deps, given, judgement, asked.actor)
-    applied |= await _apply_deployments(deps, given, stored, asked.actor, asked.key)
+    applied |= await _apply_deployments(deps, given, stored, asked, take=body.take)
     return ApplyAnswer(items=tuple(applied[one.index] for one in given), dry_run=False)
 
 
@@ -114,7 +115,7 @@ async def _apply_registered(
 
 
 async def _apply_deployments(
-    deps: Dependencies, given: Iterable[Given], stored: Stored, actor: str, key: str
+    deps: Dependencies, given: Iterable[Given], stored: Stored, by: Change, *, take: bool
 ) -> dict[int, Applied]:
     """Hand every deployment to its workflow; one that is refused does not keep the others.
 
@@ -131,12 +132,13 @@ async def _apply_deployments(
     async def hand_over(one: Given, document: Deployment) -> Applied | Refusal:
         name, spec = document.metadata.name, document.spec
         request = ApplyRequest(
-            actor=actor,
-            key=f"{key}:{one.index}",
+            actor=by.actor,
+            key=f"{by.key}:{one.index}",
             name=name,
             labels=document.metadata.labels,
             spec=spec,
             facts=facts_of(spec.version, facts[spec.model, spec.version]),
+            take=take,
         )
         async with turn:
             try:
@@ -149,7 +151,8 @@ async def _apply_deployments(
         onboarded = operation_id(name, OperationKind.ONBOARD, 0).removesuffix("0")
         created = answer.operation is not None and answer.operation.startswith(onboarded)
         result: Result = "unchanged" if not answer.changed else "created" if created else "changed"
-        return _applied(one, result, answer.message, answer.revision, answer.operation)
+        message = answer.message if answer.changed else await _with_changes(deps, name, answer.message)
+        return _applied(one, result, message, answer.revision, answer.operation)
 
     asked = [(one, one.document) for one in given if isinstance(one.document, Deployment)]
     answers = await asyncio.gather(*(hand_over(*pair) for pair in asked), return_exceptions=True)
@@ -165,6 +168,14 @@ async def _apply_deployments(
     if refusals:
         raise refused(refusals, list(applied.values()))
     return applied
+
+
+async def _with_changes(deps: Dependencies, name: str, message: str) -> str:
+    """What is said where nothing is to be done; with what somebody else changed, which is nevertheless not undone."""
+    view = await deps.store.deployments.view(name)
+    if view is None or not view.differences:
+        return message
+    return f"{message}, but {outside.told(view.differences)}; {outside.cures(name)}"
 
 
 def facts_of(version: str, spec: ModelVersionSpec) -> VersionFacts:

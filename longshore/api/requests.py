@@ -15,7 +15,7 @@ from longshore.api.answers import Page
 from longshore.api.authorisation import Role
 from longshore.api.middleware import KEY_HEADER
 from longshore.api.problems import ProblemError
-from longshore.spec.quantities import Name
+from longshore.spec.quantities import Name, Version
 
 MOST_ITEMS = 1000
 """Of one page."""
@@ -51,6 +51,7 @@ class ApplyBody(RequestBody):
     documents: list[Any] = Field(min_length=1, max_length=MOST_DOCUMENTS)
     sources: list[Source | None] | None = Field(default=None, description="Where each document came from.")
     dry_run: bool = Field(default=False, description="Say what would come of it, and change nothing.")
+    take: bool = Field(default=False, description="Undo what somebody else changed of the deployments on targets.")
 
 
 class ControlBody(RequestBody):
@@ -87,6 +88,22 @@ class PromoteBody(ControlBody):
     """End the present bake or pause."""
 
     full: bool = Field(default=False, description="Skip every further bake, pause and check as well.")
+
+
+class AdoptBody(ControlBody):
+    """Let what somebody else changed be what is desired."""
+
+    version: Version | None = Field(
+        default=None, alias="as", description="The version that it is from now on, where it is not the registered one."
+    )
+
+
+class ImportBody(ControlBody):
+    """Make a component a deployment."""
+
+    deployment: Name = Field(description="Its name.")
+    model: Name = Field(description="The model that it serves.")
+    version: Version = Field(default="1", description="The version that it is registered as.")
 
 
 class UndoBody(ControlBody):

@@ -79,7 +79,11 @@ class DeploymentWorkflows:
         self._connecting = asyncio.Lock()
 
     async def apply(self, request: ApplyRequest) -> Answer:
-        """Bring a deployment to a desired state, starting its workflow if there is none.
+        """Bring a deployment to a desired state, starting its workflow if there is none; see `start_with`."""
+        return await self.start_with("apply", request.name, request)
+
+    async def start_with(self, verb: str, deployment: str, request: Request) -> Answer:
+        """Ask something of a deployment, starting its workflow if there is none.
 
         Raises:
             RefusedError: the workflow refused it.
@@ -88,13 +92,13 @@ class DeploymentWorkflows:
         client = await self._connected()
         start: WithStartWorkflowOperation[object, object] = WithStartWorkflowOperation(
             DEPLOYMENT_WORKFLOW,
-            id=workflow_id(request.name),
+            id=workflow_id(deployment),
             task_queue=TASK_QUEUE,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            static_summary=f"Deployment {request.name}",
+            static_summary=f"Deployment {deployment}",
         )
         update = client.execute_update_with_start_workflow(
-            "apply",
+            verb,
             request,
             start_workflow_operation=start,
             id=request.key,

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import typer
 from typer.exceptions import TyperException
 
-from longshore.cli.commands import declare, emulate, keys, plan, read, rehearse, rollout, stack
+from longshore.cli.commands import declare, emulate, inventory, keys, plan, read, rehearse, rollout, stack
 from longshore.cli.exits import USAGE, Stop
 
 app = typer.Typer(
@@ -38,7 +38,7 @@ _PANELS: dict[str, dict[str, Callable[..., int]]] = {
         "open": read.open_page,
         "version": read.version,
     },
-    "Changing": {"scale": rollout.scale},
+    "Changing": {"scale": rollout.scale, "adopt": inventory.adopt, "import": inventory.import_},
 }
 for _panel, _commands in _PANELS.items():
     for _name, _command in _commands.items():

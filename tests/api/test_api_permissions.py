@@ -28,6 +28,8 @@ NOT_READING: dict[tuple[str, str], frozenset[str]] = {
     ("delete", "/v1/deployments/{deployment}"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/scale"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/undo"): CHANGERS,
+    ("post", "/v1/deployments/{deployment}/adopt"): CHANGERS,
+    ("post", "/v1/targets/{target}/components/{component}/import"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/promote"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/{verb}"): CHANGERS,
     ("post", "/v1/deployments/{deployment}/approve"): DECIDERS,
@@ -43,6 +45,7 @@ ENDLESS = {("get", "/v1/events")}
 BODIES = {
     "scale": {"copies": 1},
     "override": {"reason": "it must"},
+    "import": {"deployment": "d", "model": "m"},
     "apply": {"documents": [{"kind": "Target", "metadata": {"name": "t"}, "spec": {"backend": "local"}}]},
     "plan": {"documents": [{"kind": "Target", "metadata": {"name": "t"}, "spec": {"backend": "local"}}]},
     "keys": {"name": "bob", "roles": ["viewer"]},

@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime, timedelta
 
-from world import NAME, TARGET, EventType, World
+from world import NAME, TARGET, EventType, World, version_spec
 
+from longshore.backends.simulated.outside import Stranger
 from longshore.planning.requests import Answer
 from longshore.spec.freeze import FreezeSpec
 
@@ -107,6 +108,16 @@ async def failed(world: World) -> None:
     await world.ended(await world.ask("abort"))
 
 
+async def meddled(world: World) -> None:
+    """Something that was there before is taken over, changed by somebody else, adopted, changed again, put right."""
+    world.fleet.outside.strangers["theirs"] = Stranger(spec=version_spec(), copies=2)
+    await world.ended(await world.adopt("1", 2, "theirs"))
+    await world.meddle("1", copies=3)
+    await world.ended(await world.adopt("1", 3, "theirs", before="1"))
+    await world.meddle("1", deleted=True)
+    await world.ended(await world.apply("1", copies=3, take=True))
+
+
 async def under_way(world: World) -> Answer:
     """A first version, and a second whose first batch bakes."""
     await world.ended(await world.apply("1", copies=2))
@@ -120,5 +131,5 @@ def _minute(instant: datetime) -> str:
 
 
 LIVES: dict[str, Callable[[World], Awaitable[None]]] = {
-    live.__name__: live for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed)
+    live.__name__: live for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled)
 }

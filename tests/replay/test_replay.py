@@ -14,7 +14,7 @@ from temporalio.client import WorkflowHistory
 from temporalio.worker import Replayer
 from temporalio.workflow import NondeterminismError, _Definition
 
-from longshore.planning import release, retire, scale
+from longshore.planning import adopt, release, retire, scale
 from longshore.planning.deployment import decisions as deployment
 from longshore.planning.operation import Decision, Facts, Observe, OperationOrder, Verb
 from longshore.planning.requests import Refusal
@@ -36,6 +36,7 @@ OPERATIONS: dict[str, ModuleType] = {
     "warm/release-4": release,
     "plain/scale-5": scale,
     "plain/retire-6": retire,
+    "meddled/adopt-1": adopt,
 }
 """A history of every kind of operation, and its planner."""
 

@@ -82,7 +82,16 @@ def diff(files: Files, output: Output = "table") -> int:
     return CHANGES if differing else REACHED
 
 
-def apply(files: Files, output: Output = "table", *, wait: Wait = False, timeout: Timeout = WAIT_AT_MOST) -> int:
+def apply(
+    files: Files,
+    output: Output = "table",
+    *,
+    take: Annotated[
+        bool, typer.Option("--take", help="Undo what somebody else changed of the deployments on their targets.")
+    ] = False,
+    wait: Wait = False,
+    timeout: Timeout = WAIT_AT_MOST,
+) -> int:
     """Bring everything to what manifests say: targets, model versions, freezes, then deployments."""
     from longshore.cli.waiting import Goal, Waiting
 
@@ -91,7 +100,7 @@ def apply(files: Files, output: Output = "table", *, wait: Wait = False, timeout
     client = Client.from_environment()
     waiting = Waiting(client, limit) if wait else None
     try:
-        answer = client.post("/v1/apply", _body(loaded))
+        answer = client.post("/v1/apply", _body(loaded) | ({"take": True} if take else {}))
     except ApiError as error:
         if error.items:
             show(error.items, output, APPLIED)

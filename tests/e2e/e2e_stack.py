@@ -16,6 +16,10 @@ from typing import Any
 
 import psutil
 
+from longshore.stack.places import Places
+from longshore.stack.plan import Plan
+from longshore.stack.ports import Ports
+
 LONGSHORE = Path(sysconfig.get_path("scripts")) / "longshore"
 SERVER = Path(__file__).with_name("e2e_server.py")
 COMMAND_S = 120.0
@@ -36,14 +40,14 @@ def eventually(condition: Callable[[], Any], what: str, within: float = WAIT_S) 
 class Stack:
     """The short words that the stories are told in."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, **environment: str) -> None:
         self.home = home
         self._files = home / "e2e"
-        self._documents: dict[str, dict[str, Any]] = {}
+        self.documents: dict[str, dict[str, Any]] = {}
         inherited = {
             name: value for name, value in os.environ.items() if not name.startswith(("LONGSHORE_", "TEMPORAL_"))
         }
-        self._environment = {**inherited, "LONGSHORE_HOME": str(home), "LONGSHORE_PORT_BASE": "auto"}
+        self._environment = {**inherited, "LONGSHORE_HOME": str(home), "LONGSHORE_PORT_BASE": "auto", **environment}
         self.lives = Lives(self._files / "lives.jsonl")
 
     # -- the command line ------------------------------------------------------------------------------------------
@@ -62,6 +66,12 @@ class Stack:
         assert done.returncode == exits, f"longshore {' '.join(arguments)}: exit {done.returncode}\n{done.stderr}"
         return done.stdout
 
+    def told_to(self, *arguments: str) -> int:
+        """Run `longshore`, whatever comes of it; gives its exit code."""
+        command = [LONGSHORE, *arguments]
+        done = subprocess.run(command, env=self._environment, capture_output=True, timeout=COMMAND_S, check=False)
+        return done.returncode
+
     def read(self, *arguments: str) -> Any:
         """What a reading command says."""
         return json.loads(self.run(*arguments, "-o", "json"))
@@ -78,6 +88,12 @@ class Stack:
         return found
 
     @property
+    def aws(self) -> dict[str, str]:
+        """The environment in which AWS is the stack's emulator."""
+        base = int(self.state["portBase"])
+        return Plan.of(Places.of(self.home), Ports(base), {"LONGSHORE_EMULATE": "sagemaker"}).aws()
+
+    @property
     def gateway(self) -> str:
         """`host:port` that requests to models go to."""
         return str(self.state["gatewayUrl"]).removeprefix("http://")
@@ -87,7 +103,7 @@ class Stack:
     def given_target(self, name: str = "here") -> None:
         """A target with declared accelerators, more than any rollout here may take."""
         hosts = [{"name": "a", "accelerators": ACCELERATORS, "acceleratorMemoryGiB": 16}]
-        self._apply({"kind": "Target", "metadata": {"name": name}, "spec": {"backend": "local", "hosts": hosts}})
+        self.apply({"kind": "Target", "metadata": {"name": name}, "spec": {"backend": "local", "hosts": hosts}})
 
     def given_version(self, model: str, version: str, **behaviour: Any) -> None:
         """A version that behaves as `e2e_server` describes."""
@@ -107,15 +123,15 @@ class Stack:
             },
             "resources": {"accelerators": 1},
         }
-        self._apply({"kind": "ModelVersion", "metadata": {"model": model, "version": version}, "spec": spec})
+        self.apply({"kind": "ModelVersion", "metadata": {"model": model, "version": version}, "spec": spec})
 
     # -- when ------------------------------------------------------------------------------------------------------
 
     def when_applied(self, name: str, **changes: Any) -> None:
         """Apply a deployment; what is not given stays as it was."""
-        before = self._documents.get(name, {"target": "here"})
-        self._documents[name] = {**before, **changes}
-        self._apply({"kind": "Deployment", "metadata": {"name": name}, "spec": self._documents[name]})
+        before = self.documents.get(name, {"target": "here"})
+        self.documents[name] = {**before, **changes}
+        self.apply({"kind": "Deployment", "metadata": {"name": name}, "spec": self.documents[name]})
 
     def when_killed(self, part: str) -> float:
         """`kill -9` a part; gives the instant."""
@@ -191,7 +207,8 @@ class Stack:
             assert sum(span["shares"].values()) == 100, span
         return [span["shares"] for span in spans]
 
-    def _apply(self, document: dict[str, Any]) -> None:
+    def apply(self, document: dict[str, Any]) -> None:
+        """Apply one document, its version left out."""
         self.run("apply", "-f", "-", stdin=json.dumps({"apiVersion": "longshore/v1", **document}))
 
 

@@ -126,6 +126,6 @@ class Sample(Value):
     requests: int
     """Requests answered or failed, retried ones counted each time."""
     errors: int
-    """5xx answers, resets and failed connections, those that a retry rescued among them."""
+    """5xx answers, resets and failed connections, those that a retry rescued among them; at AWS also 403, 424, 429."""
     latency: tuple[tuple[float, int], ...] = ()
     """(upper bound in milliseconds, cumulative count) of the upstream time histogram, ascending."""

@@ -78,15 +78,12 @@ class Town:
             ModelName=name, ExecutionRoleArn=ROLE, PrimaryContainer={"Image": image, **container}
         )
 
-    def endpoint(self, name: str = "fleet", **variant: Any) -> None:
+    def endpoint(self, name: str = "fleet", output: dict[str, Any] | None = None, **variant: Any) -> None:
         """An endpoint in service; one for components unless the variant has a model."""
+        first = {"VariantName": "main", "InstanceType": INSTANCE, "InitialInstanceCount": 1, **variant}
+        more = {"AsyncInferenceConfig": output} if output is not None else {}
         self.sagemaker.create_endpoint_config(
-            EndpointConfigName=name,
-            ExecutionRoleArn=ROLE,
-            ProductionVariants=[
-                {"VariantName": "main", "InstanceType": INSTANCE, "InitialInstanceCount": 1, **variant},
-            ],
-            **({"AsyncInferenceConfig": variant.pop("output")} if "output" in variant else {}),
+            EndpointConfigName=name, ExecutionRoleArn=ROLE, ProductionVariants=[first], **more
         )
         self.sagemaker.create_endpoint(EndpointName=name, EndpointConfigName=name)
         self.settle(lambda: self.sagemaker.describe_endpoint(EndpointName=name)["EndpointStatus"] == "InService")

@@ -16,6 +16,10 @@ from longshore.emulator.shapes import problems
 MOST_BYTES = 25 * 1024 * 1024
 """Of a request's body. The model says 6,291,456 still; the guide ("Inference options"), since late 2025, 25 MB."""
 
+_MODEL_SECONDS = 60.0
+_LATER_SECONDS = 900.0
+"""How long a model may take by the operations' documentation; asynchronously, unless the call says otherwise."""
+
 _PATH = re.compile(
     r"/endpoints/(?P<endpoint>[^/]*)/(?P<verb>invocations|async-invocations|invocations-response-stream)"
 )
@@ -48,6 +52,13 @@ class Asked(NamedTuple):
     def endpoint(self) -> str:
         """Whom it is for."""
         return str(self.parameters["EndpointName"])
+
+    @property
+    def seconds(self) -> float:
+        """How long the model may take to answer."""
+        if self.operation == "InvokeEndpointAsync":
+            return float(self.parameters.get("InvocationTimeoutSeconds", _LATER_SECONDS))
+        return _MODEL_SECONDS
 
     def headers(self) -> dict[str, str]:
         """The headers of the request to the container."""

@@ -47,7 +47,7 @@ def bring(data: ModelData, folder: Path, s3: Any) -> None:
     Raises:
         ModelDataError: they are not there, not readable, or not an archive that may be unpacked.
     """
-    bucket, key = _parts(data.uri)
+    bucket, key = bucket_and_key(data.uri)
     try:
         for found in list(_keys(s3, bucket, key, prefix=data.prefix)):
             name = found.removeprefix(key).lstrip("/") if data.prefix else PurePosixPath(key).name
@@ -60,10 +60,15 @@ def bring(data: ModelData, folder: Path, s3: Any) -> None:
         raise ModelDataError(f"Failed to download model data from {data.uri}: {error}") from None
 
 
-def _parts(uri: str) -> tuple[str, str]:
+def bucket_and_key(uri: str) -> tuple[str, str]:
+    """The parts of an S3 URI.
+
+    Raises:
+        ModelDataError: it is none.
+    """
     parts = urlsplit(uri)
     if parts.scheme != "s3" or not parts.netloc:
-        raise ModelDataError(f"{uri} is not in S3: model data are at s3://bucket/key")
+        raise ModelDataError(f"{uri} is not in S3: it must be s3://bucket/key")
     return parts.netloc, parts.path.lstrip("/")
 
 

@@ -10,7 +10,6 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import boto3
 import httpx
 import structlog
 import uvicorn
@@ -18,13 +17,14 @@ from werkzeug.wrappers import Request, Response
 
 from longshore.emulator.data import reaper, wire
 from longshore.emulator.data.copies import Copies
-from longshore.emulator.data.credentials import OWN, known_credentials
+from longshore.emulator.data.credentials import known_credentials
 from longshore.emulator.data.hosting import WorldHosting
 from longshore.emulator.data.images import Images
 from longshore.emulator.data.metering import Meter
 from longshore.emulator.data.model_data import ModelData, bring
 from longshore.emulator.data.processes import LOOPBACK, Container, Work
 from longshore.emulator.data.runtime import Runtime
+from longshore.emulator.data.storage import Storage
 from longshore.emulator.state import Copy
 from longshore.emulator.world import World
 
@@ -54,7 +54,7 @@ class DataPlane:
         self._reports = ThreadPoolExecutor(max_workers=1, thread_name_prefix="emulator-reports")
         self._started = threading.Event()
         self._reaper: subprocess.Popen[bytes] | None = None
-        self._s3_url = ""
+        self._storage: Storage
         self._runtime: Runtime
         self._server: uvicorn.Server
         self._pings: httpx.AsyncClient
@@ -70,7 +70,7 @@ class DataPlane:
         Raises:
             RuntimeError: it did not come up.
         """
-        self._s3_url = s3_url
+        self._storage = Storage(s3_url)
         self._reaper = reaper.start(self._mark)
         self._thread.start()
         if not self._started.wait(_STARTING_SECONDS):
@@ -115,7 +115,7 @@ class DataPlane:
 
     async def _serve(self) -> None:
         hosting = WorldHosting(self._world)
-        self._runtime = Runtime(hosting, self.copies, self._meter, known_credentials)
+        self._runtime = Runtime(hosting, self.copies, self._meter, known_credentials, self._storage)
         self._pings = httpx.AsyncClient(trust_env=False)
         config = uvicorn.Config(
             wire.Application(self._runtime),
@@ -153,14 +153,7 @@ class DataPlane:
         await asyncio.to_thread(shutil.rmtree, self._folder / container.copy, ignore_errors=True)
 
     def _bring(self, data: ModelData, folder: Path) -> None:
-        s3 = boto3.client(
-            "s3",
-            endpoint_url=self._s3_url,
-            region_name="us-east-1",
-            aws_access_key_id=OWN.access_key,
-            aws_secret_access_key=OWN.secret_key,
-        )
-        bring(data, folder, s3)
+        bring(data, folder, self._storage.client())
 
     def _changed(self, container: Container) -> None:
         """Told by a thread of its own, in order: whoever is told may hold the world's lock for a while."""

@@ -15,23 +15,25 @@ import httpx
 
 from longshore.emulator.data import eventstream
 from longshore.emulator.data.asking import Asked, read
+from longshore.emulator.data.asynchronous import Outbox, Ticket
 from longshore.emulator.data.copies import Copies
 from longshore.emulator.data.credentials import CredentialsOf
 from longshore.emulator.data.hosting import WorldHosting
 from longshore.emulator.data.metering import Meter, Outcome
 from longshore.emulator.data.routing import choose_copy, choose_share
 from longshore.emulator.data.signature import SignatureError, SignedRequest, verify
+from longshore.emulator.data.storage import Storage
 from longshore.emulator.data.targets import NO_CAPACITY, CallError, Share, Target
 from longshore.emulator.errors import AwsError
 
 SERVICE = "sagemaker"
 """What calls of the runtime are signed for."""
-MODEL_SECONDS = 60.0
-"""A model answers within 60 s, the operation's documentation says; a stream may last for 8 minutes in all."""
 STREAM_SECONDS = 480.0
+"""A streamed answer may last for 8 minutes, the guide says ("Inference options")."""
 _LONGEST_ORIGINAL = 1024
 """Characters of a model's own error message that a ModelError repeats."""
 _CONNECT_SECONDS = 5.0
+_UNKNOWN = "application/octet-stream"
 
 
 class Answer(NamedTuple):
@@ -57,7 +59,9 @@ class Handed(NamedTuple):
 class Runtime:
     """Answers calls."""
 
-    def __init__(self, hosting: WorldHosting, copies: Copies, meter: Meter, credentials_of: CredentialsOf) -> None:
+    def __init__(
+        self, hosting: WorldHosting, copies: Copies, meter: Meter, credentials_of: CredentialsOf, storage: Storage
+    ) -> None:
         self._hosting = hosting
         self._copies = copies
         self._meter = meter
@@ -65,11 +69,12 @@ class Runtime:
         self._chance = random.Random(0)  # noqa: S311 - which copy gets a call is no secret
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
         transport = httpx.AsyncHTTPTransport(verify=False, limits=limits)
-        timeout = httpx.Timeout(MODEL_SECONDS, connect=_CONNECT_SECONDS)
-        self._client = httpx.AsyncClient(transport=transport, trust_env=False, timeout=timeout)
+        self._outbox = Outbox(storage, self._later)
+        self._client = httpx.AsyncClient(transport=transport, trust_env=False)
 
     async def close(self) -> None:
-        """Let go of the connections to the models."""
+        """Give up what waits, and let go of the connections to the models."""
+        await self._outbox.close()
         await self._client.aclose()
 
     async def answer(self, request: SignedRequest) -> Answer:
@@ -86,13 +91,30 @@ class Runtime:
             return error_answer(error)
 
     async def _answer(self, asked: Asked, began: float) -> Answer:
-        given = asked.parameters
-        target = self._hosting.target(asked.endpoint, given.get("InferenceComponentName"), given.get("TargetVariant"))
+        target = self._target(asked)
+        if asked.operation == "InvokeEndpointAsync":
+            return _accepted(self._outbox.accept(asked, target))
+        if target.output is not None:
+            raise CallError("ValidationError", f"Endpoint {target.endpoint} is asynchronous: call InvokeEndpointAsync.")
         handed = self._hand(asked, target, began)
         response = await self._send(handed)
         if asked.operation == "InvokeEndpointWithResponseStream":
             return self._streamed(handed, response)
         return await self._whole(handed, response)
+
+    async def _later(self, asked: Asked) -> tuple[bytes, str]:
+        """The answer to a call whose client does not wait for it.
+
+        Raises:
+            CallError: there is none.
+        """
+        handed = self._hand(asked, self._target(asked), time.perf_counter())
+        response = await self._send(handed)
+        return await self._read(handed, response), response.headers.get("content-type", _UNKNOWN)
+
+    def _target(self, asked: Asked) -> Target:
+        given = asked.parameters
+        return self._hosting.target(asked.endpoint, given.get("InferenceComponentName"), given.get("TargetVariant"))
 
     def _hand(self, asked: Asked, target: Target, began: float) -> Handed:
         """Choose the copy that gets a call."""
@@ -116,7 +138,10 @@ class Runtime:
         sent = time.perf_counter()
         try:
             url = f"{self._copies.containers[handed.copy].url}/invocations"
-            request = self._client.build_request("POST", url, content=handed.asked.body, headers=headers)
+            timeout = httpx.Timeout(handed.asked.seconds, connect=_CONNECT_SECONDS)
+            request = self._client.build_request(
+                "POST", url, content=handed.asked.body, headers=headers, timeout=timeout
+            )
             response = await self._client.send(request, stream=True)
         except (httpx.HTTPError, KeyError) as error:
             self._done(handed, sent, 0)
@@ -138,6 +163,12 @@ class Runtime:
         raise _model_error(handed, response.status_code, original)
 
     async def _whole(self, handed: Handed, response: httpx.Response) -> Answer:
+        body = await self._read(handed, response)
+        kind = response.headers.get("content-type", _UNKNOWN)
+        return Answer(200, [("Content-Type", kind), *_told(handed, response)], body)
+
+    async def _read(self, handed: Handed, response: httpx.Response) -> bytes:
+        """The rest of the model's answer."""
         sent = response.extensions["sent"]
         try:
             body = await response.aread()
@@ -148,11 +179,10 @@ class Runtime:
             self._copies.end(handed.copy)
             raise
         self._done(handed, sent, response.status_code)
-        kind = response.headers.get("content-type", "application/octet-stream")
-        return Answer(200, [("Content-Type", kind), *_told(handed, response)], body)
+        return body
 
     def _streamed(self, handed: Handed, response: httpx.Response) -> Answer:
-        kind = response.headers.get("content-type", "application/octet-stream")
+        kind = response.headers.get("content-type", _UNKNOWN)
         headers = [
             ("Content-Type", eventstream.CONTENT_TYPE),
             ("X-Amzn-SageMaker-Content-Type", kind),
@@ -197,6 +227,13 @@ def error_answer(error: AwsError) -> Answer:
     members = error.members if isinstance(error, CallError) else {}
     body = json.dumps({"Message": error.message, **members}).encode()
     return Answer(error.status, [("Content-Type", "application/json"), ("x-amzn-ErrorType", error.code)], body)
+
+
+def _accepted(ticket: Ticket) -> Answer:
+    headers = [("Content-Type", "application/json"), ("X-Amzn-SageMaker-OutputLocation", ticket.output)]
+    if ticket.failure is not None:
+        headers.append(("X-Amzn-SageMaker-FailureLocation", ticket.failure))
+    return Answer(202, headers, json.dumps({"InferenceId": ticket.id}).encode())
 
 
 def _told(handed: Handed, response: httpx.Response) -> list[tuple[str, str]]:

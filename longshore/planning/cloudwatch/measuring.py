@@ -2,8 +2,7 @@
 
 CloudWatch keeps no counters but statistics of whole periods, and they come late. So a window is a row of whole periods
 that are old enough to be complete, and a bake goes on until all of it could be read: data that are late are no lack of
-requests. Percentiles of periods cannot be added, but counts can: a few percentiles tell how many requests of a period
-took how long at most, and these histograms add up, to be compared by the same tests as the gateway's.
+requests. What they say is compared by the same tests as what the gateway counts.
 """
 
 from collections.abc import Iterable, Mapping
@@ -13,9 +12,10 @@ from math import ceil, nextafter
 from typing import Final
 
 from longshore.planning.checks import Measurement, Outcome, compared, gauged
+from longshore.planning.cloudwatch.distributions import bounds_of, summed_at
 from longshore.planning.cloudwatch.periods import LOOK_BACK, Periods
 from longshore.planning.cloudwatch.queries import LEAST, Query, Reading
-from longshore.planning.windows import Histogram, Window, summed
+from longshore.planning.windows import Histogram, Window
 
 Answers = Mapping[Query, Mapping[datetime, float]]
 """Query → start of a period → value; a period without data is left out."""
@@ -32,14 +32,14 @@ class Stretch:
     end: datetime
     samples: int
     errors: int = 0
-    latency: Histogram = ()
+    points: tuple[Histogram, ...] = ()
+    """Of each period: (value, samples that do not exceed it), ascending."""
     value: float | None = None
     """Of what is no count of requests; None without a sample."""
 
-    @property
-    def window(self) -> Window:
-        """The same as the gateway would tell it."""
-        latency, errors = self.latency, self.errors
+    def window(self, bounds: list[float]) -> Window:
+        """The same as the gateway would tell it, with buckets that end at these bounds."""
+        latency, errors = summed_at(bounds, self.points), self.errors
         return Window(start=self.start, end=self.end, requests=self.samples, errors=errors, latency=latency)
 
 
@@ -68,20 +68,26 @@ def measure(periods: Periods, answers: Answers, new: Reading, old: Reading | Non
     window = _joined(new, course[:count])
     if window.value is not None:
         return gauged(check, window.value, window.samples, (window.start, window.end), bake.now)
-    return compared(check, window.window, None, bake.now)
+    return _compared(periods, window, None)
 
 
 def _against(periods: Periods, answers: Answers, course: list[Stretch], old: Reading) -> Measurement:
     """Compare with the old version in the same window, or in its last one before the shift."""
-    check, now = periods.check, periods.bake.now
     beside = _course(old, answers, periods, periods.first, periods.complete)
     if (count := _enough(periods, course, beside)) is not None:
-        return compared(check, _joined(old, course[:count]).window, _joined(old, beside[:count]).window, now)
+        return _compared(periods, _joined(old, course[:count]), _joined(old, beside[:count]))
     before = _course(old, answers, periods, periods.before - LOOK_BACK, periods.before)
     own, earlier = _enough(periods, course), _enough(periods, before)
     if own is None or earlier is None:
-        return _unfinished(periods, f"fewer than {check.min_samples} requests of the old version to compare with")
-    return compared(check, _joined(old, course[:own]).window, _joined(old, before[:earlier]).window, now)
+        few = f"fewer than {periods.check.min_samples} requests of the old version to compare with"
+        return _unfinished(periods, few)
+    return _compared(periods, _joined(old, course[:own]), _joined(old, before[:earlier]))
+
+
+def _compared(periods: Periods, new: Stretch, old: Stretch | None) -> Measurement:
+    """Both as the gateway would tell them, by the same bounds."""
+    bounds = bounds_of((*new.points, *(old.points if old else ())))
+    return compared(periods.check, new.window(bounds), old.window(bounds) if old else None, periods.bake.now)
 
 
 def _course(reading: Reading, answers: Answers, periods: Periods, first: datetime, end: datetime) -> list[Stretch]:
@@ -105,8 +111,8 @@ def _enough(periods: Periods, *courses: list[Stretch]) -> int | None:
 def _period(reading: Reading, answers: Answers, start: datetime, end: datetime) -> Stretch:
     samples = round(_at(answers, reading.samples, start) or 0)
     if reading.percentiles:
-        latency = _histogram(reading, answers, start, samples)
-        return Stretch(start, end, latency[-1][1] if latency else 0, latency=latency)
+        points = _points(reading, answers, start, samples)
+        return Stretch(start, end, points[-1][1] if points else 0, points=(points,))
     errors = round(_at(answers, reading.errors, start) or 0)
     return Stretch(start, end, samples, errors=errors, value=_at(answers, reading.value, start))
 
@@ -115,7 +121,7 @@ def _at(answers: Answers, query: Query | None, start: datetime) -> float | None:
     return None if query is None else answers.get(query, {}).get(start)
 
 
-def _histogram(reading: Reading, answers: Answers, start: datetime, samples: int) -> Histogram:
+def _points(reading: Reading, answers: Answers, start: datetime, samples: int) -> Histogram:
     """How many samples of a period did not exceed the values of its percentiles: below the least there is none."""
     counts: dict[float, int] = {}
     for percentage, query in reading.percentiles:
@@ -134,7 +140,7 @@ def _joined(reading: Reading, newest_first: list[Stretch]) -> Stretch:
         end=newest_first[0].end,
         samples=sum(one.samples for one in newest_first),
         errors=sum(one.errors for one in newest_first),
-        latency=summed([one.latency for one in newest_first]),
+        points=tuple(point for one in newest_first for point in one.points),
         value=_joined_value(reading, newest_first),
     )
 

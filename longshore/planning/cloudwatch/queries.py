@@ -26,10 +26,14 @@ UTILIZATIONS: Final = {
 MICROSECONDS_PER_MS: Final = 1000.0
 """ModelLatency is in microseconds."""
 
-PERCENTILES: Final = (10.0, 25.0, 50.0, 75.0, 90.0, 95.0, 98.0, 99.0, 99.9)
-"""What a histogram is made of, besides the percentile that a check is about, the least and the greatest."""
+SLOWER: Final = (0.1, 0.25, 0.5, 0.7, 0.85, 1.0, 1.2, 1.5, 2.0, 3.0, 5.0)
+"""What is read of a distribution, besides its least and its greatest: the values that so many times the share of the
+samples exceed that exceeds the checked percentile. It is near that one that two versions have to be told apart."""
 LEAST: Final = 0.0
 GREATEST: Final = 100.0
+
+_DECIMALS: Final = 6
+"""Of a percentile; CloudWatch takes ten."""
 
 Names = Mapping[str, str]
 """Placeholder → what it stands for, of one version: `{"VERSION": "2", "COMPONENT": "ls-…"}`."""
@@ -137,8 +141,9 @@ def _own(source: CloudWatch, names: Names) -> Metric:
 
 
 def _histogram(source: CloudWatch, metric: Metric, quantile: float, *, per_unit: float) -> Reading:
-    percentages = sorted({*PERCENTILES, round(100 * quantile, 10)})
-    told = ((percentage, _query(source, metric, f"p{percentage:.12g}")) for percentage in percentages)
+    beyond = (100 * (1 - quantile) * times for times in SLOWER)
+    percentages = sorted({round(GREATEST - share, _DECIMALS) for share in beyond if share < GREATEST})
+    told = ((percentage, _query(source, metric, f"p{percentage:.12g}")) for percentage in percentages if percentage > 0)
     least, greatest = (LEAST, _query(source, metric, "Minimum")), (GREATEST, _query(source, metric, "Maximum"))
     return Reading(_query(source, metric, "SampleCount"), percentiles=(least, *told, greatest), per_unit=per_unit)
 

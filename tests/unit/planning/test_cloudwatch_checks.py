@@ -1,6 +1,7 @@
 """What CloudWatch's statistics say of a check: windows, data that are late, baselines, gauges and alarms."""
 
 import math
+from random import Random
 from typing import Any
 
 import pytest
@@ -205,6 +206,30 @@ def test_a_percentile_lies_between_the_least_and_the_value_at_its_rank(
     ordered = sorted(values)
     highest = ordered[-1] if minutes > 1 else ordered[math.ceil(percent / 100 * len(values) - 1e-9) - 1]
     assert ordered[0] - 1e-6 <= told.value <= highest + 1e-6
+
+
+@pytest.mark.parametrize("metric", ["latency-p50", "latency-p90", "latency-p99"])
+@pytest.mark.parametrize("minutes", [1, 4])
+def test_chance_is_seldom_taken_for_a_slower_version_and_a_slower_one_seldom_for_chance(
+    metric: str, minutes: int
+) -> None:
+    chance = Random(7)  # noqa: S311 - chance for a test
+    asked = check(metric, compare="baseline", maxIncrease="20%", interval=f"{minutes}m")
+
+    def told(whose: str, slower: float) -> list[Sample]:
+        instants = range(SHIFT * 5, SHIFT * 5 + 300 * minutes)
+        return [
+            Sample(whose, "ModelLatency", instant / 5, slower * chance.lognormvariate(10.8, 0.5))
+            for instant in instants
+        ]
+
+    def failed(slower: float) -> int:
+        plays = ([*told("old", 1), *told("new", slower)] for _ in range(20))
+        now = SHIFT + 60 * minutes + 60
+        return sum(outcome(asked, samples, now, ends=now + 600) is Outcome.FAILED for samples in plays)
+
+    assert failed(1.2) <= 4  # at a confidence of 0.95 more than 4 of 20 are one chance in 400
+    assert failed(2.4) >= 18
 
 
 @settings(max_examples=60, deadline=None)

@@ -75,8 +75,6 @@ async def ended(world: World, answer: httpx.Response) -> Phase:
     operation = answer.json().get("operation") or answer.json()["items"][0]["operation"]
     rows = [row for row in await world.store.deployments.operations(NAME) if row.id == operation]
     if not rows or not rows[0].phase.ended:
-        from longshore.planning.requests import Answer
-
         return (await world.ended(Answer(changed=True, message="", operation=operation))).phase
     await world.settled()
     return rows[0].phase

@@ -29,7 +29,13 @@ async def list_components(deps: Deps, _: Reader, target: Name, part: Part) -> Pa
 
 @router.get("/targets/{target}/components/{component}/manifests")
 async def component_manifests(
-    deps: Deps, _: Reader, target: Name, component: Component, deployment: Name, model: Name, version: Version = "1"
+    deps: Deps,
+    _: Reader,
+    target: Name,
+    component: Component,
+    deployment: Name = "imported",
+    model: Name = "imported",
+    version: Version = "1",
 ) -> ManifestsAnswer:
     """The documents that say what a component is: a model version, and the deployment that it would be."""
     found = component_named(component, target, await components_of(deps, target))

@@ -103,7 +103,7 @@ def between(start: Reading, end: Reading) -> Window:
         end=end.at,
         requests=sum(window.requests for window in windows),
         errors=sum(window.errors for window in windows),
-        latency=summed([window.latency for window in windows]),
+        latency=_summed([window.latency for window in windows]),
     )
 
 
@@ -192,8 +192,7 @@ def _difference(start: Sample, end: Sample) -> Window:
     )
 
 
-def summed(histograms: Sequence[Histogram]) -> Histogram:
-    """One histogram of all the requests, as far as the buckets surely tell."""
+def _summed(histograms: Sequence[Histogram]) -> Histogram:
     grown: dict[float, int] = {}
     for histogram in histograms:
         below = 0

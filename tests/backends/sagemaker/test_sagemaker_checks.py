@@ -95,3 +95,10 @@ async def test_a_rehearsals_worker_says_that_it_asks_no_cloudwatch(fleet: Fleet)
     (said,) = await meter.measure(asked, fleet.backend, ())
 
     assert (said.outcome, "CloudWatch is not asked" in said.message) == (Said.ERROR, True)
+
+
+async def test_instances_say_what_they_are_sold_as(fleet: Fleet) -> None:
+    observed = await fleet.settled(1)
+
+    assert {host.instance_type for host in observed.hosts} == {"ml.g5.12xlarge"}
+    assert [host.obtainable for host in observed.hosts] == [False, True]

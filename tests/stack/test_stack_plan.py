@@ -63,8 +63,8 @@ def test_what_the_stack_says_of_itself_is_what_its_parts_are_told(home: Path, mo
 
 
 def test_parts_do_not_inherit_the_secrets_of_the_shell() -> None:
-    shell = {"PATH": "/bin", "GITHUB_TOKEN": "t", "CUDA_VISIBLE_DEVICES": "0", "LONGSHORE_API_KEY": "k", "LC_ALL": "C"}
-    assert passed_on(shell) == {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "LC_ALL": "C"}
+    kept = {"PATH": "/bin", "CUDA_VISIBLE_DEVICES": "0", "LC_ALL": "C", "LONGSHORE_PRICES": "/srv/prices.yaml"}
+    assert passed_on({**kept, "GITHUB_TOKEN": "t", "LONGSHORE_API_KEY": "k"}) == kept
 
 
 AWS = {"AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "the-secret", "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}

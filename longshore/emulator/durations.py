@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class Durations(BaseModel):
     """Seconds that the emulator lets pass; a test sets those that it is about."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     instance_launch: float = Field(default=180.0, ge=0)
     """From asking for an instance to having it: 3 to 5 minutes for GPU types."""

@@ -17,7 +17,7 @@ Names = list[str]
 class Throttle(BaseModel):
     """Which calls are answered with `ThrottlingException`."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     every: int = Field(ge=1)
     """Every nth call of an operation; 1 is each of them."""
@@ -27,9 +27,10 @@ class Throttle(BaseModel):
 class Faults(BaseModel):
     """All faults at once. What is left out is healthy."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True)
 
     throttle: Throttle | None = None
+    """Calls that are refused: `every` nth one of each of the `operations`."""
     capacity: dict[str, int] = {}
     """By instance type: how many instances AWS has for us. One more is InsufficientInstanceCapacity."""
     quotas: dict[str, int] = {}
@@ -45,7 +46,7 @@ class Faults(BaseModel):
     rollback_fails: Names = []
     """Endpoints whose rollback does not succeed: `UpdateRollbackFailed`."""
     stale_seconds: float = Field(default=0.0, ge=0)
-    """Describe and List answer with what was true so many emulated seconds ago."""
+    """Describe answers with what was true so many emulated seconds ago."""
 
 
 class FaultBox:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from longshore.emulator.consolidation import Consolidation
 from longshore.emulator.faults import named
 from longshore.emulator.instances import TYPES, room_of
 from longshore.emulator.placement import Free, fits, fits_an_empty, free_on, place, take
@@ -31,6 +32,11 @@ class Fleets:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._consolidation = Consolidation(world)
+
+    def stop_moving(self, fleet: Fleet) -> None:
+        """Give up what consolidation is about, before something else is done with a fleet's copies."""
+        self._consolidation.stop(fleet)
 
     def settle(self) -> bool:
         """Do what can be done now; True if anything was."""
@@ -76,12 +82,14 @@ class Fleets:
 
     def _settle(self, fleet: Fleet) -> bool:
         before = (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
+        moved = False
         self._one_model_an_instance(fleet)
         self._place(fleet)
         if fleet.managed and not fleet.sealed:
             self._manage(fleet)
+            moved = self._consolidation.settle(fleet)
         self._level(fleet)
-        return before != (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
+        return moved or before != (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
 
     @staticmethod
     def _pending(fleet: Fleet) -> int:
@@ -97,14 +105,15 @@ class Fleets:
                 found = place(copy, fleet.ready, [other for other in fleet.copies if other.instance is not None])
                 if found is not None:
                     copy.instance, copy.accelerators = found
-                    copy.state = CopyState.LOADING
-                    copy.instance.idle_since = None
-                    self._load(copy)
+                    self.load(copy)
 
-    def _load(self, copy: Copy) -> None:
+    def load(self, copy: Copy) -> None:
+        """Bring image and model to the instance that a copy was given, and start it."""
         instance, times = copy.instance, self._world.durations
         if instance is None:
-            return
+            raise ValueError(f"{copy.id} has no instance to be loaded on")
+        copy.state = CopyState.LOADING
+        instance.idle_since = None
         artifacts = (copy.container.image, copy.container.model_url)
         seconds = times.copy_cached_load if artifacts in instance.cache else times.copy_load
         instance.cache.add(artifacts)

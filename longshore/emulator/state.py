@@ -148,6 +148,10 @@ class Fleet:
     """A `VariantStatus` and since when, in an update."""
     blueprint: Blueprint | None = None
     """Of the model that it hosts; None where it hosts inference components."""
+    quiet_since: float | None = None
+    """Since when nothing has moved here, where copies are consolidated."""
+    moves: list[tuple[Copy, Copy]] = field(default_factory=list)
+    """Copies on their way to other instances: the old one, and the new one that takes its place."""
     instances: list[Instance] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
 

@@ -107,6 +107,40 @@ def test_managed_scaling_makes_room_for_copies_and_gives_idle_instances_back(aws
     aws.until(lambda: aws.instances() == 2)
 
 
+def test_consolidation_moves_copies_onto_fewer_instances_after_its_cooldown(aws: Hosting) -> None:
+    policy = {"Strategy": "CONSOLIDATION", "CooldownInMinutes": 10}
+    bounds = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 3, "ScaleInPolicy": policy}
+    aws.endpoint(ManagedInstanceScaling=bounds)
+    aws.component("one", copies=3)
+    aws.component("two", copies=3, wait=400)
+    assert aws.instances() == 2
+    aws.scale("one", 1)
+    aws.clock.advance(590)
+    assert aws.instances() == len({copy.instance for copy in aws.aws.world.copies()}) == 2
+    least = 4
+    while aws.instances() == 2:
+        aws.clock.advance(5)
+        least = min(least, aws.copies("one") + aws.copies("two"))
+    assert least == 4
+    assert (aws.copies("one"), aws.copies("two")) == (1, 3)
+    assert aws.component_status("one") == "InService"
+
+
+def test_a_change_gives_up_the_consolidation_under_way(aws: Hosting) -> None:
+    policy = {"Strategy": "CONSOLIDATION", "CooldownInMinutes": 5}
+    bounds = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 3, "ScaleInPolicy": policy}
+    aws.endpoint(ManagedInstanceScaling=bounds)
+    aws.component("one", copies=3)
+    aws.component("two", copies=3, wait=400)
+    aws.scale("one", 1)
+    aws.until(lambda: bool(aws.aws.world.fleets_of("shared", "main")[0].moves))
+    aws.scale("two", 2)
+    aws.until(lambda: aws.component_status("two") == "InService")
+    aws.clock.advance(60)
+    assert (aws.copies("one"), aws.copies("two")) == (1, 2)
+    assert len(list(aws.aws.world.copies())) == 3
+
+
 def test_an_endpoint_scales_to_zero_instances_and_back(aws: Hosting) -> None:
     aws.endpoint(ManagedInstanceScaling={"Status": "ENABLED", "MinInstanceCount": 0, "MaxInstanceCount": 2})
     aws.component()

@@ -73,7 +73,8 @@ class Components:
             page = pages.read(turn.pages).get(version)
             if page is None or not _is_over(page):
                 return
-            if model := page.specification.get("ModelName"):
+            model = page.specification.get("ModelName", "")
+            if model.startswith((await self._site.names()).prefix):  # else it came with a component that was imported
                 await self._quietly("DeleteModel", ModelName=model)
             await turn.tear_out(version)
             if set(turn.pages) == {pages.DEPLOYMENT}:
@@ -160,7 +161,7 @@ class Components:
         if wanted.call is Call.CREATE:
             await self._endpoint.ready()
             tags = names.tags(deployment=level.deployment, version=level.version, operation=str(level.fence.operation))
-            await self._make_model(level, page, names, tags)
+            await self.make_model(level, page, names, tags)
             where = {"EndpointName": self._site.spec.endpoint}
             if "BaseInferenceComponentName" not in page.specification:
                 where["VariantName"] = self._site.spec.variant
@@ -174,9 +175,10 @@ class Components:
         else:
             await aws.call("sagemaker", "DeleteInferenceComponent", **name)
 
-    async def _make_model(
+    async def make_model(
         self, level: CopiesLevel, page: VersionPage, names: Names, tags: list[dict[str, str]]
     ) -> None:
+        """Make the model object that a component of this page is of, if it is of one; once."""
         if "ModelName" not in page.specification:
             return
         role = self._site.spec.execution_role

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Any
 
 from longshore.backends.notebook import Page, Turn
+from longshore.planning.fence import Fence
 from longshore.spec.base import Value
 
 DEPLOYMENT = ""
@@ -16,6 +17,28 @@ class Refusal(Value):
 
     at: datetime
     message: str
+
+
+class Handed(Value):
+    """An update of this version's component that we handed to SageMaker. It stays until there is another one."""
+
+    fence: Fence
+    """Of the step that handed it over: the same step asks for it once."""
+    version: str
+    """The version that the component is to be of."""
+    specification: dict[str, Any]
+    accelerators: int
+    accelerator_memory_gib: float
+    copies: int
+    at: datetime
+    modified_before: datetime
+    """When the component was last modified before we asked: as long as that stands, nothing has begun."""
+    accepted: bool = False
+    """Whether SageMaker is known to have taken it."""
+    over: bool = False
+    """Whether it was seen to have ended with the version of before."""
+    words: str | None = None
+    """What SageMaker then said."""
 
 
 class VersionPage(Value):
@@ -43,8 +66,15 @@ class VersionPage(Value):
     """Copies that were ready when we last asked for a change: the least that are during it."""
     asked_at: datetime | None = None
     """When we last set about changing it; for a while after, SageMaker may describe what was before."""
+    handed: Handed | None = None
+    """The last update of the component that SageMaker was to carry out."""
     scaled: bool = False
     """Whether an autoscaler chooses the count, so that another count is no difference."""
+
+    @property
+    def updating(self) -> Handed | None:
+        """The update that SageMaker may be carrying out."""
+        return None if self.handed is None or self.handed.over else self.handed
 
     @property
     def settled(self) -> int | None:

@@ -44,5 +44,6 @@ def differences(
         what, wanted = ("deleted", "there") if gone else ("RuntimeConfig.CopyCount", str(page.count))
         found = "gone" if seen is None or gone else str(seen.desired)
         yield Difference(deployment=deployment, version=version, what=what, wanted=wanted, found=found)
-    if seen is not None and seen.status != "Deleting" and not recent(page, now):
+    settled = not recent(page, now) and page.updating is None
+    if seen is not None and seen.status != "Deleting" and settled:
         yield from specification.differences(deployment, version, page.specification, seen.specification)

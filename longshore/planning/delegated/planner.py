@@ -212,7 +212,7 @@ def follow(turn: DelegatedTurn) -> Decision | None:
         return turn.fail("NativeUpdateFailed", message, cause=said)
     if verdict is Verdict.RETURNED:
         return _returned(turn, f"SageMaker rolled {status.resource} back to version {turn.before.version}: {said}")
-    turn.become(stage=Stage.SHIFT)
+    turn.become(stage=Stage.CONFIRM, give_up_at=turn.now + CONFIRM_LIMIT)
     return None
 
 
@@ -244,20 +244,10 @@ def doubt(turn: DelegatedTurn) -> Decision | None:
     if status.under_way and not status.broken:
         return _look_later(turn, status)
     if judged(status, goal=turn.goal.version, before=turn.before.version, copies=turn.copies) is Verdict.REACHED:
-        turn.become(stage=Stage.SHIFT)
+        turn.become(stage=Stage.CONFIRM, give_up_at=turn.now + CONFIRM_LIMIT)
     else:
         turn.emit(EventType.ROLLBACK_STARTED, f"back to version {turn.goal.version}: asked by {turn.order.actor}")
         turn.become(stage=Stage.HAND_OVER, asked=False)
-    return None
-
-
-def shift(turn: DelegatedTurn) -> Decision | None:
-    """Name the version that serves: the route leads to the same place as before, and the ledger learns of it now."""
-    goal = turn.goal.version
-    cause = f"version {goal}, as SageMaker was seen to have it; from when on it answered, only SageMaker knows"
-    if turn.state.weights != {goal: 100} and (decision := turn.shift({goal: 100}, (), cause, None)):
-        return decision
-    turn.become(stage=Stage.CONFIRM, give_up_at=turn.now + CONFIRM_LIMIT)
     return None
 
 
@@ -268,13 +258,24 @@ def confirm(turn: DelegatedTurn) -> Decision | None:
         return turn.look()
     there = facts.count(goal)
     wanted = there if turn.copies is None else turn.copies
-    if not (facts.ready(goal) == there == wanted == len(facts.observation.copies)):
-        if state.give_up_at is not None and turn.now >= state.give_up_at:
-            message = f"{facts.ready(goal)} of {wanted} copies of version {goal} are seen; {_again(turn)}"
-            return turn.fail("StillUpdating", message)
-        return turn.poll(FIRST_LOOK)
-    if state.returning:
+    if facts.ready(goal) == there == wanted == len(facts.observation.copies):
+        turn.become(stage=Stage.SHIFT)
+        return None
+    if state.give_up_at is not None and turn.now >= state.give_up_at:
+        message = f"{facts.ready(goal)} of {wanted} copies of version {goal} are seen; {_again(turn)}"
+        return turn.fail("StillUpdating", message)
+    return turn.poll(FIRST_LOOK)
+
+
+def shift(turn: DelegatedTurn) -> Decision | None:
+    """Name the version that serves: the route leads to the same place as before, and the ledger learns of it now."""
+    goal = turn.goal.version
+    cause = f"version {goal}, as SageMaker was seen to have it; from when on it answered, only SageMaker knows"
+    if turn.state.weights != {goal: 100} and (decision := turn.shift({goal: 100}, (), cause, None)):
+        return decision
+    if turn.state.returning:
         return _back(turn)
+    there = turn.facts.count(goal)
     message = f"version {goal} serves with {there} {'copy' if there == 1 else 'copies'}"
     turn.emit(EventType.ROLLOUT_SUCCEEDED, message)
     return turn.end(Phase.SUCCEEDED, None, message)

@@ -43,7 +43,8 @@ with Emulator(clock=clock) as aws:
 ```
 
 `ManualClock` stands still until it is advanced; `RealClock(speed=10)` passes ten emulated seconds in a real one.
-Timeouts of containers are emulated time, too: where a real process needs 5 s to start, a speed of 60 makes that 5 minutes.
+Timeouts of containers are emulated time, too: where a real process needs 5 s to start, a speed of 60 makes that 5
+minutes.
 `longshore.emulator.data.serving.ServingEmulator` adds the processes, the runtime, the metrics and the scaling.
 
 ## How long things take

@@ -38,7 +38,7 @@ clock = ManualClock()
 with Emulator(clock=clock) as aws:
     sagemaker = boto3.client("sagemaker", endpoint_url=aws.url, region_name="us-east-1")
     sagemaker.create_endpoint(EndpointName="shared", EndpointConfigName="config")
-    clock.advance(180)                              # three minutes, at once
+    clock.advance(180)  # three minutes, at once
     aws.faults.set(capacity={"ml.g5.12xlarge": 1})  # and AWS has no second one
 ```
 

@@ -5,12 +5,14 @@ import json
 import time
 from typing import Any
 
+from longshore.backends.inventory import Adoption, Found
 from longshore.backends.notebook import Notebook
 from longshore.backends.port import BackendError, CopiesLevel, HttpAnswer
 from longshore.backends.sagemaker import picture
 from longshore.backends.sagemaker.components import Components
 from longshore.backends.sagemaker.endpoint import SharedEndpoint
 from longshore.backends.sagemaker.errors import AbsentError, AwsError
+from longshore.backends.sagemaker.inventory import SharedInventory
 from longshore.backends.sagemaker.pages import VersionPage
 from longshore.backends.sagemaker.reading import Pace, Reader
 from longshore.backends.sagemaker.site import Site
@@ -41,6 +43,7 @@ class SageMakerBackend:
         self._endpoint = SharedEndpoint(self.site, self.reader)
         self._components = Components(self.site, self.reader, self._endpoint)
         self._verifier = Verifier(self.site.aws)
+        self._inventory = SharedInventory(self.site, self.reader, self._verifier)
 
     async def declare(self, hosts: tuple[Host, ...]) -> None:  # noqa: ARG002 - its hosts are the endpoint's instances
         """Make the target's endpoint, or check the one that is there; see `SharedEndpoint.declare`."""
@@ -103,6 +106,19 @@ class SageMakerBackend:
                 raise
             return HttpAnswer(status=MODEL_ERROR, body=error.said.encode(), seconds=time.monotonic() - began)
         return HttpAnswer(status=200, body=content, seconds=time.monotonic() - began)
+
+    async def components(self) -> tuple[Found, ...]:
+        """Everything on the endpoint whoever made it; see `Inventory`."""
+        return await self._inventory.components()
+
+    async def examine(self, component: str, base: ModelVersionSpec | None) -> ModelVersionSpec:
+        """The version that a component is; see `Inventory`."""
+        return await self._inventory.examine(component, base)
+
+    async def accept(self, adoption: Adoption) -> Observation:
+        """Note a component as ours and as it is; see `Inventory`."""
+        await self._inventory.accept(adoption)
+        return await self.observe(adoption.deployment)
 
     async def names_of(self, deployment: str, version: str) -> dict[str, str]:
         """What SageMaker calls a version (`longshore.backends.naming`); its component may have been taken over."""

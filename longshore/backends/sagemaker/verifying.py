@@ -34,14 +34,19 @@ class Verifier:
         specification.checked(model, version, spec)
         told = f"{model} {version}"
         await self._check_image(told, spec.server.image)
-        found = await self._digest_of(told, spec.artifact.uri)
+        found = await self.digest_of(told, spec.artifact.uri)
         if found != spec.artifact.digest:
             message = (
                 f"{told}: {spec.artifact.uri} has {found}, not {spec.artifact.digest}: register it as a new version"
             )
             raise BackendError("DigestMismatch", message, retryable=False)
 
-    async def _digest_of(self, told: str, uri: str) -> str:
+    async def digest_of(self, told: str, uri: str) -> str:
+        """The digest of an object, or of all under a prefix, as a version would pin it; `told`: for whom it is.
+
+        Raises:
+            BackendError: `ArtifactMissing`, not retryable; or AWS refused.
+        """
         bucket, key = split(uri)
         if not uri.endswith("/"):
             return f"sha256:{(await self._object(told, bucket, key))}"

@@ -1,6 +1,8 @@
 """One stack for each file of stories, in a short home of its own; nothing is left behind."""
 
+import json
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,6 +10,7 @@ from pathlib import Path
 import psutil
 import pytest
 from e2e_stack import Stack
+from sagemaker_player import CONTAINER, IMAGE, Player
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +27,28 @@ def stack() -> Iterator[Stack]:
         left = [life["pid"] for life in stack.lives.living()]
         shutil.rmtree(home, ignore_errors=True)
     left += [process.pid for process in psutil.process_iter() if str(home) in " ".join(_command(process))]
+    assert left == []
+
+
+@pytest.fixture(scope="module")
+def player() -> Iterator[Player]:
+    """A stack with the SageMaker emulator in it, whose one image is a server of the standard library."""
+    home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))
+    images = home / "images.json"
+    images.write_text(json.dumps({"images": {IMAGE: {"command": [sys.executable, "-I", "-S", str(CONTAINER)]}}}))
+    stack = Stack(home, LONGSHORE_EMULATE="sagemaker", LONGSHORE_EMULATOR_IMAGES=str(images))
+    try:
+        stack.up()
+        yield Player(stack, stack.aws)
+    finally:
+        stack.run("down", "--purge")
+        shutil.rmtree(home, ignore_errors=True)
+    home_or_container = (str(home), str(CONTAINER))
+    left = [
+        process.pid
+        for process in psutil.process_iter()
+        if any(path in " ".join(_command(process)) for path in home_or_container)
+    ]
     assert left == []
 
 

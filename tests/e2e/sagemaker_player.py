@@ -24,6 +24,8 @@ from e2e_stack import LONGSHORE, Stack, eventually
 from longshore.spec.parsing import parse
 
 SCENARIOS = Path(__file__).parents[1] / "scenarios"
+IMAGE = "stories:1"
+CONTAINER = Path(__file__).with_name("e2e_container.py")
 BUCKET = "stories"
 REQUESTS_PER_SECOND = 12.0
 """Of each story: so that two cores hold several, and half a minute is samples enough."""
@@ -101,19 +103,33 @@ class Story:
 class Player:
     """Plays stories on a stack with the emulator."""
 
-    def __init__(self, stack: Stack, aws: dict[str, str], image: str) -> None:
-        self._stack = stack
-        self._image = image
-        self._s3 = boto3.client("s3", endpoint_url=aws["AWS_ENDPOINT_URL"], region_name="us-east-1", **_keys(aws))
+    def __init__(self, stack: Stack, aws: dict[str, str]) -> None:
+        self.stack = stack
+        self._aws = aws
+        self._s3 = self.client("s3")
         self._s3.create_bucket(Bucket=BUCKET)
+
+    def client(self, service: str) -> Any:
+        """A client of the emulated AWS."""
+        return boto3.client(
+            service,
+            endpoint_url=self._aws["AWS_ENDPOINT_URL"],
+            aws_access_key_id=self._aws["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=self._aws["AWS_SECRET_ACCESS_KEY"],
+            region_name="us-east-1",
+        )
+
+    def faults(self, **faults: Any) -> None:
+        """What goes wrong at the emulated AWS from now on; nothing, when nothing is given."""
+        httpx.put(f"{self._aws['AWS_ENDPOINT_URL']}/_emulator/faults", json=faults, timeout=10).raise_for_status()
 
     def play(self, story: Story) -> None:
         """Play a story from what is given to its end, and check that it is the rehearsal's."""
         self._given(story)
         name = story.deployment
-        self._stack.then_serves(name, story.given["version"], story.given["copies"])
+        self.stack.then_serves(name, story.given["version"], story.given["copies"])
         begun = self._newest(name)
-        with self._asked(name):
+        with self.asked(name):
             for act in story.content["timeline"]:
                 self._until(story, begun, story.before(_seconds(act["at"])))
                 self._act(name, act)
@@ -124,34 +140,37 @@ class Player:
         hosts = story.content["hosts"]
         needed = max(host["accelerators"] for host in hosts)
         type_ = next(type_ for accelerators, type_ in GPUS.items() if accelerators >= needed)
-        instances = {"type": type_, "min": len(hosts), "max": len(hosts)}
-        sagemaker = {
-            "region": "us-east-1",
-            "endpoint": story.deployment,
-            "executionRole": "arn:aws:iam::123456789012:role/stories",
-            "instances": instances,
-        }
-        target = {"backend": "sagemaker", "sagemaker": sagemaker}
-        self._stack.apply({"kind": "Target", "metadata": {"name": story.deployment}, "spec": target})
+        name = story.deployment
+        self.given_endpoint(name, type_, len(hosts))
         wanted = {story.given["version"], *(act["version"] for act in story.content["timeline"] if "version" in act)}
         for version in sorted(wanted):
-            self._version(story, version, story.content["versions"].get(version, {}))
-        self._stack.when_applied(story.deployment, target=story.deployment, **self._spec(story.deployment, story.given))
+            self.given_version(name, version, story.content["versions"].get(version, {}))
+        self.stack.when_applied(name, target=name, **self._spec(name, story.given))
 
-    def _version(self, story: Story, version: str, behaviour: dict[str, Any]) -> None:
-        """A version whose container behaves as the rehearsal says, but for its start-up, which is what it is."""
+    def given_endpoint(self, name: str, type_: str, instances: int) -> None:
+        """A target with an endpoint of its own, of so many instances."""
+        sagemaker = {
+            "region": "us-east-1",
+            "endpoint": name,
+            "executionRole": "arn:aws:iam::123456789012:role/stories",
+            "instances": {"type": type_, "min": instances, "max": instances},
+        }
+        target = {"backend": "sagemaker", "sagemaker": sagemaker}
+        self.stack.apply({"kind": "Target", "metadata": {"name": name}, "spec": target})
+
+    def given_version(self, model: str, version: str, behaviour: dict[str, Any]) -> None:
+        """A version whose container behaves as a rehearsal says, but for its start-up, which is what it is."""
         said = {"errors": behaviour.get("errorRate", 0.0), "startup": 1e6 if behaviour.get("neverReady") else 0.0}
         body = json.dumps(said).encode()
-        key = f"{story.deployment}-{version}.json"
+        key = f"{model}-{version}.json"
         self._s3.put_object(Bucket=BUCKET, Key=key, Body=body, ChecksumAlgorithm="SHA256")
         spec = {
             "artifact": {"uri": f"s3://{BUCKET}/{key}", "digest": f"sha256:{hashlib.sha256(body).hexdigest()}"},
-            "server": {"image": self._image, "protocol": "http", "env": {"MODEL_VERSION": version}},
+            "server": {"image": IMAGE, "protocol": "http", "env": {"MODEL_VERSION": version}},
             "resources": {"accelerators": 1, "cpus": 1, "memoryGiB": 1, **behaviour.get("resources", {})},
             "sideBySide": behaviour.get("sideBySide", True),
         }
-        metadata = {"model": story.deployment, "version": version}
-        self._stack.apply({"kind": "ModelVersion", "metadata": metadata, "spec": spec})
+        self.stack.apply({"kind": "ModelVersion", "metadata": {"model": model, "version": version}, "spec": spec})
 
     def _spec(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         """A deployment as the rehearsal has it, its waits and windows fitted to a slower flow of requests."""
@@ -168,19 +187,19 @@ class Player:
         match act["do"]:
             case "apply":
                 policy = words.pop("rollout", {})
-                before = self._stack.documents[name]
+                before = self.stack.documents[name]
                 rollout = self._spec(name, {"rollout": {**before["rollout"], **policy}})["rollout"]
-                self._stack.when_applied(name, **words, rollout=rollout)
+                self.stack.when_applied(name, **words, rollout=rollout)
             case "scale":
-                self._stack.run("scale", name, "--copies", str(words["copies"]))
+                self.stack.run("scale", name, "--copies", str(words["copies"]))
             case "retire":
-                self._stack.run("delete", "deployment", name)
+                self.stack.run("delete", "deployment", name)
             case verb:
-                answer = self._stack.told_to("rollout", verb, name)
+                answer = self.stack.told_to("rollout", verb, name)
                 assert answer in {0, refused}, f"{verb} exits {answer}"
 
     def _newest(self, name: str) -> int:
-        return max((event["sequence"] for event in self._stack.events(name)), default=0)
+        return max((event["sequence"] for event in self.stack.events(name)), default=0)
 
     def _until(self, story: Story, begun: int, wanted: Told) -> None:
         """Wait until just these events have come.
@@ -191,20 +210,20 @@ class Player:
         came: Told = []
 
         def there() -> bool:
-            came[:] = told(self._stack.events(story.deployment, after=begun))
+            came[:] = told(self.stack.events(story.deployment, after=begun))
             return len(came) >= len(wanted) or came != wanted[: len(came)]
 
         try:
             eventually(there, f"{story.name}: {len(wanted)} events", within=PLAYED_WITHIN)
         finally:
-            assert came[: len(wanted)] == wanted, self._stack.read("get", "deployment", story.deployment)["message"]
+            assert came[: len(wanted)] == wanted, self.stack.read("get", "deployment", story.deployment)["message"]
 
     def _ends(self, story: Story) -> None:
         """Wait until the deployment is as the rehearsal left it."""
         wanted, found = story.end, dict[str, Any]()
 
         def is_so() -> bool:
-            deployment = self._stack.read("get", "deployment", story.deployment)
+            deployment = self.stack.read("get", "deployment", story.deployment)
             found.update({key: deployment[key] for key in END})
             return found == wanted
 
@@ -214,22 +233,24 @@ class Player:
             assert found == wanted
 
     @contextmanager
-    def _asked(self, name: str) -> Iterator[None]:
-        """Requests on the beat, for the checks to measure."""
+    def asked(self, name: str) -> Iterator[list[int]]:
+        """Requests on the beat, for the checks to measure; gives their statuses as they come."""
         over = threading.Event()
-        url = f"http://{self._stack.gateway}/v1/models/{name}/invocations"
+        statuses: list[int] = []
+        url = f"http://{self.stack.gateway}/v1/models/{name}/invocations"
 
         def ask() -> None:
             beat = time.monotonic()
             with httpx.Client(timeout=20, trust_env=False) as client:
                 while not over.wait(max(0.0, beat - time.monotonic())):
-                    client.post(url, content=b"{}", headers={"content-type": "application/json"})
+                    answer = client.post(url, content=b"{}", headers={"content-type": "application/json"})
+                    statuses.append(answer.status_code)
                     beat = max(beat + 1 / REQUESTS_PER_SECOND, time.monotonic())
 
         thread = threading.Thread(target=ask, name=f"asks {name}")
         thread.start()
         try:
-            yield
+            yield statuses
         finally:
             over.set()
             thread.join(30)
@@ -239,10 +260,3 @@ def _seconds(text: str | float) -> float:
     from longshore.spec.quantities import parse_duration
 
     return parse_duration(text)
-
-
-def _keys(aws: dict[str, str]) -> dict[str, str]:
-    return {
-        "aws_access_key_id": aws["AWS_ACCESS_KEY_ID"],
-        "aws_secret_access_key": aws["AWS_SECRET_ACCESS_KEY"],
-    }

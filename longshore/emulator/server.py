@@ -1,6 +1,7 @@
 """The emulator as an HTTP server on the loopback: ours first, and moto for all the rest of AWS, on one port."""
 
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 LOOPBACK = "127.0.0.1"
 ADMIN = "/_emulator/"
 DEFAULT_REGION = "us-east-1"
+_BACKLOG = 128
+"""Connections that may wait to be accepted."""
 _POLL = 0.05
 """Seconds in which a stop is seen."""
 
@@ -91,7 +94,11 @@ class Emulator:
             OSError: the port is taken.
         """
         moto_api_backend.reset()
-        self._server = make_server(LOOPBACK, self._port, self, threaded=True, request_handler=_QuietHandler)
+        # Bound here, for werkzeug ends the whole process when a port is taken.
+        with socket.create_server((LOOPBACK, self._port), backlog=_BACKLOG) as bound:
+            self._server = make_server(
+                LOOPBACK, self._port, self, threaded=True, request_handler=_QuietHandler, fd=bound.fileno()
+            )
         self._thread = threading.Thread(
             target=self._server.serve_forever, kwargs={"poll_interval": _POLL}, name="emulator-http", daemon=True
         )

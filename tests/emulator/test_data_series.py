@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from longshore.emulator.data.series import Metric, Series, StatisticError, Summary
 
-LATENCY = Metric.of("eu-central-1", "AWS/SageMaker", "ModelLatency", [("EndpointName", "a"), ("VariantName", "b")])
+LATENCY = Metric.of("AWS/SageMaker", "ModelLatency", [("EndpointName", "a"), ("VariantName", "b")])
 
 
 def test_values_are_summed_up_by_whole_periods() -> None:
@@ -30,7 +30,7 @@ def test_other_dimensions_are_another_metric() -> None:
     series = Series()
     series.put(LATENCY, 1.0, 60)
     assert series.read(LATENCY._replace(dimensions=LATENCY.dimensions[:1]), 0, 120, 60) == []
-    assert Metric.of(*LATENCY[:3], reversed(LATENCY.dimensions)) == LATENCY
+    assert Metric.of(*LATENCY[:2], reversed(LATENCY.dimensions)) == LATENCY
 
 
 def test_an_unknown_statistic_is_refused() -> None:

@@ -55,7 +55,8 @@ def _emulator(port: int, runtime_port: int, speed: float, images: Path | None) -
         from longshore.emulator.data.images import ImagesError, default_images, read_images
         from longshore.emulator.data.serving import ServingEmulator
     except ModuleNotFoundError as error:
-        raise Stop(f"the emulator needs {error.name}, which is not installed: install longshore[emulator]") from error
+        missing = str(error.name).partition(".")[0]
+        raise Stop(f"the emulator needs {missing}, which is not installed: install longshore[emulator]") from error
     if speed <= 0:
         raise Stop(f"--speed {speed:g}: time passes at a speed above 0", USAGE)
     configure_logs("emulator")

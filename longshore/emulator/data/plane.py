@@ -47,7 +47,7 @@ class DataPlane:
         self._meter = meter
         self._images = images
         self._mark = uuid.uuid4().hex
-        self._folder = Path(tempfile.mkdtemp(prefix="longshore-emulator-"))
+        self._folder: Path
         self._socket = socket.create_server((LOOPBACK, port), backlog=1024)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="emulator-data", daemon=True)
@@ -71,13 +71,14 @@ class DataPlane:
             RuntimeError: it did not come up.
         """
         self._storage = Storage(s3_url)
+        self._folder = Path(tempfile.mkdtemp(prefix="longshore-emulator-"))
         self._reaper = reaper.start(self._mark)
         self._thread.start()
         if not self._started.wait(_STARTING_SECONDS):
             raise RuntimeError("the emulator's runtime did not come up")
 
     def close(self) -> None:
-        """End every process and take no more calls."""
+        """End every process and take no more calls; once it was opened."""
         if self._thread.is_alive():
             self._loop.call_soon_threadsafe(lambda: setattr(self._server, "should_exit", True))
             self._thread.join(_STOPPING_SECONDS)
@@ -157,7 +158,8 @@ class DataPlane:
 
     def _changed(self, container: Container) -> None:
         """Told by a thread of its own, in order: whoever is told may hold the world's lock for a while."""
-        self._reports.submit(self._report, container)
+        if not self._server.should_exit:
+            self._reports.submit(self._report, container)
 
     def _report(self, container: Container) -> None:
         if container.failure is not None:

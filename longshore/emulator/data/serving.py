@@ -78,8 +78,8 @@ class ServingEmulator(Emulator):
     def stop(self) -> None:
         """End every process, and listen no more."""
         self._rounds.end()
+        super().stop()  # first, for the world must not ask for copies any more
         self.plane.close()
-        super().stop()
 
     def _judge(self, alarms: Alarms) -> None:
         if alarms.judge_all():

@@ -179,6 +179,9 @@ def _judge_serving(
     versions: Mapping[tuple[str, str], ModelVersionSpec],
     judgement: Judgement,
 ) -> None:
+    if spec.rollout.delegate is not None and target.sagemaker is None:
+        message = f"target {spec.target} is {target.backend}, and updates nothing by itself: remove delegate"
+        judgement.invalid.append(one.problem("spec.rollout.delegate", message))
     version = versions.get((spec.model, spec.version))
     if version is not None and (found := unservable(version, target)):
         field, why = found

@@ -65,7 +65,7 @@ def unfit_batch(policy: Policy, copies: int) -> str | None:
         return None
     least, most = max(1, -(-LEAST_BATCH * copies // 100)), MOST_BATCH * copies // 100
     return (
-        f"rollout.batch: {batch} of {copies} copies is not to be had with delegate: SageMaker takes {LEAST_BATCH}% to "
+        f"batch: {batch} of {copies} copies is not to be had with delegate: SageMaker takes {LEAST_BATCH}% to "
         f"{MOST_BATCH}%, here {least} to {most}"
     )
 

@@ -3,7 +3,7 @@
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, WithJsonSchema, model_validator
+from pydantic import Field, ValidationInfo, WithJsonSchema, field_validator, model_validator
 
 from longshore.spec.base import Spec
 from longshore.spec.delegation import undelegable, unfit_batch
@@ -266,8 +266,10 @@ class DeploymentSpec(Spec):
     )
     rollout: RolloutPolicy = Field(default=RolloutPolicy(), description="How a new version is rolled out.")
 
-    @model_validator(mode="after")
-    def _batch_can_be_delegated(self) -> Self:
-        if self.rollout.delegate is not None and (problem := unfit_batch(self.rollout, self.copies)):
+    @field_validator("rollout")
+    @classmethod
+    def _batch_can_be_delegated(cls, rollout: RolloutPolicy, info: ValidationInfo) -> RolloutPolicy:
+        copies = info.data.get("copies", 1)
+        if rollout.delegate is not None and (problem := unfit_batch(rollout, copies)):
             raise ValueError(problem)
-        return self
+        return rollout

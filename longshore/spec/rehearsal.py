@@ -270,7 +270,19 @@ def _unknown_names(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
         if event.at > spec.until:
             yield (*at, "at"), "is after until, when the rehearsal is given up: move one of them"
     yield from _measured_elsewhere(spec)
+    yield from _delegated(spec)
     yield from _misapplied(spec)
+
+
+def _delegated(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:
+    """Updates that a platform would carry out by itself, which nobody here plays."""
+    message = "SageMaker's own updates are not rehearsed: remove it, or try them on longshore emulate sagemaker"
+    for name, given in spec.given.items():
+        if given.rollout.delegate is not None:
+            yield ("spec", "given", name, "rollout", "delegate"), message
+    for index, event in enumerate(spec.timeline):
+        if isinstance(event, Apply) and event.rollout is not None and event.rollout.delegate is not None:
+            yield ("spec", "timeline", index, "rollout", "delegate"), message
 
 
 def _measured_elsewhere(spec: RehearsalSpec) -> Iterator[tuple[Path, str]]:

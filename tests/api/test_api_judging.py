@@ -201,6 +201,11 @@ def test_a_check_is_measured_where_its_target_is(
     assert found == [f"spec.rollout.checks[0].source.cloudwatch{field}" for field in fields]
 
 
+def test_an_update_is_handed_only_to_a_platform_that_has_its_own() -> None:
+    judgement = judged([deployment(rollout={"delegate": "sagemaker"})], stored(*REGISTERED))
+    assert "spec.rollout.delegate" in [one.field for one in judgement.invalid]
+
+
 def test_a_version_that_its_target_cannot_serve_is_refused_with_the_field_and_the_cure() -> None:
     judgement = judged([deployment(), CLASSIC], stored(*REGISTERED[1:]))
     (problem,) = [one for one in judgement.invalid if one.field == "spec.version"]

@@ -105,7 +105,7 @@ def test_whatever_the_spec_lets_through_is_within_the_platforms_bounds(copies: i
 @pytest.mark.parametrize(
     ("rollout", "told"),
     [
-        ({"batch": 3}, "rollout.batch: 3 of 4 copies"),
+        ({"batch": 3}, "batch: 3 of 4 copies"),
         ({"batch": "60%"}, "5% to 50%"),
         ({"bake": "2h"}, "bake is at most 1h"),
         ({"maxUnavailable": 1}, "maxUnavailable"),

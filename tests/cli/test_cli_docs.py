@@ -23,7 +23,7 @@ GENERATE = _load()
 COMMANDS: dict[str, Any] = dict(GENERATE.commands())
 VERBS = (
     "up down demo doctor apply plan diff rehearse delete validate schema get describe events ledger logs traffic "
-    "scale open version"
+    "scale adopt import open version"
 )
 GROUPS = {
     "rollout": "status watch history pause resume promote abort undo retry approve override",

@@ -115,6 +115,8 @@ class ComponentStories:
             back = self._world.fleets.add_copies(fleet, old, component.name, size)
             yield Wait(lambda back=back: _all_ready(back) or bool(self._broken(back)), look=60)  # type: ignore[misc]
             if trouble := self._broken(back):
+                # What serves goes on serving, a mix of both versions; nothing more comes of it.
+                self._end(fleet, [copy for copy in back if copy.state is not CopyState.READY])
                 self._ends(component, "Failed", trouble)
                 return
             yield from self._ended(fleet, self._live(component, fleet, update.blueprint)[:size])

@@ -118,6 +118,15 @@ async def meddled(world: World) -> None:
     await world.ended(await world.apply("1", copies=3, take=True))
 
 
+async def delegated(world: World) -> None:
+    """An update that the platform carries out, and one that it rolls back."""
+    handed = {"delegate": "sagemaker", "batch": "50%", "bake": "5s"}
+    world.fleet.platform.rolls_back["3"] = None
+    await world.ended(await world.apply("1", copies=2, **handed))
+    await world.ended(await world.apply("2", copies=2, **handed))
+    await world.ended(await world.apply("3", copies=2, **handed))
+
+
 async def under_way(world: World) -> Answer:
     """A first version, and a second whose first batch bakes."""
     await world.ended(await world.apply("1", copies=2))
@@ -131,5 +140,6 @@ def _minute(instant: datetime) -> str:
 
 
 LIVES: dict[str, Callable[[World], Awaitable[None]]] = {
-    live.__name__: live for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled)
+    live.__name__: live
+    for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled, delegated)
 }

@@ -5,12 +5,14 @@ from datetime import datetime
 from longshore.planning.checks import Measurement
 from longshore.planning.deployment.revisions import DeploymentState
 from longshore.planning.fence import Fence
+from longshore.planning.native import NativePolicy
 from longshore.planning.observed import Observation
 from longshore.planning.operation import Frozen, OperationOrder, OperationResult, Shares
 from longshore.planning.steady import Foresight
 from longshore.planning.words import Event, Phase, Progress
 from longshore.spec.base import Value
 from longshore.spec.deployment import Check
+from longshore.spec.scaling import Scaling
 
 
 class VersionInput(Value):
@@ -45,6 +47,38 @@ class AcceptInput(Value):
     copies: int
     component: str
     before: str | None = None
+    fence: Fence
+
+
+class SteerInput(Value):
+    """What the target's autoscaler shall do; see `AutoscalerLevel`."""
+
+    target: str
+    deployment: str
+    version: str | None = None
+    scaling: Scaling | None = None
+    suspended: bool = False
+    fence: Fence
+
+
+class DelegateInput(Value):
+    """An update that the target's platform shall carry out; see `Handover`."""
+
+    target: str
+    deployment: str
+    model: str
+    version: str
+    before: str
+    copies: int | None
+    policy: NativePolicy
+    fence: Fence
+
+
+class FollowInput(Value):
+    """A deployment whose last update is looked at."""
+
+    target: str
+    deployment: str
     fence: Fence
 
 

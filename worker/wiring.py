@@ -10,8 +10,10 @@ from activities.freezes import FreezeActivities, scheduled
 from activities.inventory import InventoryActivities
 from activities.lost import LostActivities
 from activities.measuring import Clock, Meter
+from activities.native import NativeActivities
 from activities.records import RecordActivities
 from activities.routes import RouteActivities
+from activities.scaling import ScalingActivities
 from longshore.backends.port import Backend
 from longshore.store.store import Store
 from longshore.traffic.port import TrafficPlane
@@ -47,5 +49,16 @@ def target_activities(
 ) -> Activities:
     """Those of a target's queue."""
     copies = CopyActivities(backend, store, metering(traffic, store, clock))
-    inventory = InventoryActivities(backend, store)
-    return [copies.verify, copies.ensure, copies.observe, copies.smoke, copies.measure, inventory.accept]
+    scaling, inventory = ScalingActivities(backend), InventoryActivities(backend, store)
+    native = NativeActivities(backend, store)
+    return [
+        copies.verify,
+        copies.ensure,
+        copies.observe,
+        copies.smoke,
+        copies.measure,
+        scaling.steer,
+        inventory.accept,
+        native.delegate,
+        native.follow,
+    ]

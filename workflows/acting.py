@@ -10,8 +10,10 @@ from temporalio.exceptions import ActivityError, ApplicationError
 with workflow.unsafe.imports_passed_through():
     from activities.inputs import (
         AcceptInput,
+        DelegateInput,
         DrainedInput,
         EnsureInput,
+        FollowInput,
         FreezeInput,
         FreezeOutput,
         MeasureInput,
@@ -22,21 +24,25 @@ with workflow.unsafe.imports_passed_through():
         RouteOutput,
         SmokeInput,
         SmokeOutput,
+        SteerInput,
         VersionInput,
         WithdrawInput,
     )
     from activities.limits import ASK, CALL, LOST, PATIENCE, RETRY, VERIFY
     from longshore.messages import TASK_QUEUE, target_queue, workflow_id
     from longshore.planning.fence import Fence
+    from longshore.planning.native import NativeStatus
     from longshore.planning.observed import Observation
     from longshore.planning.operation import (
         Accept,
         Acked,
         Action,
         AskFreeze,
+        Delegate,
         Drained,
         DrainReport,
         Ensure,
+        Follow,
         GiveUpWarm,
         Measure,
         Observe,
@@ -45,6 +51,7 @@ with workflow.unsafe.imports_passed_through():
         ReadRoute,
         Reserve,
         Smoke,
+        Steer,
         Trouble,
         Verify,
         Withdraw,
@@ -69,7 +76,10 @@ _METHODS: Final[dict[type[Value], str]] = {
     Drained: "_drained",
     ReadRoute: "_read_route",
     AskFreeze: "_ask_freeze",
+    Steer: "_steer",
     GiveUpWarm: "_give_up_warm",
+    Delegate: "_delegate",
+    Follow: "_follow",
 }
 
 
@@ -205,6 +215,39 @@ class Hands:
         asked = FreezeInput(target=self._order.target, deployment=self._order.deployment)
         output = await self._call("read_freeze", asked, FreezeOutput, TASK_QUEUE, "is there a freeze?")
         return {"thawed": output.frozen is None, "frozen": output.frozen}
+
+    async def _steer(self, action: Steer) -> Given:
+        asked = SteerInput(
+            target=self._order.target,
+            deployment=self._order.deployment,
+            version=action.version,
+            scaling=action.scaling,
+            suspended=action.suspended,
+            fence=self._fence(action.step),
+        )
+        how = "holds still" if action.suspended else f"chooses the copies of {action.version or 'none'}"
+        await self._beside("steer_autoscaler", asked, type(None), f"the autoscaler {how}")
+        return {}
+
+    async def _delegate(self, action: Delegate) -> Given:
+        order = self._order
+        asked = DelegateInput(
+            target=order.target,
+            deployment=order.deployment,
+            model=order.model,
+            version=action.version,
+            before=action.before,
+            copies=action.copies,
+            policy=action.policy,
+            fence=self._fence(action.step),
+        )
+        await self._beside("delegate_update", asked, type(None), f"hand the update to version {action.version} over")
+        return {}
+
+    async def _follow(self, action: Follow) -> Given:
+        order = self._order
+        asked = FollowInput(target=order.target, deployment=order.deployment, fence=self._fence(action.step))
+        return {"native": await self._beside("follow_update", asked, NativeStatus, "how does the update stand?")}
 
     async def _give_up_warm(self, action: GiveUpWarm) -> Given:
         """Signal other deployments; one that is gone has nothing warm any more."""

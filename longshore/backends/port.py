@@ -4,12 +4,14 @@ Every verb is a level ("version 2 serves with 3 copies"), safe to repeat, never 
 fence, so that a late retry of an older step changes nothing.
 """
 
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 from longshore.planning.fence import Fence
+from longshore.planning.native import NativePolicy, NativeStatus
 from longshore.planning.observed import Copy, Observation
 from longshore.spec.base import Value
 from longshore.spec.model_version import ModelVersionSpec
+from longshore.spec.scaling import Scaling
 from longshore.spec.target import Host
 
 
@@ -17,8 +19,8 @@ class CopiesLevel(Value):
     """The level wanted of one version of one deployment on a target.
 
     `copies` is how many shall serve, or be on their way to. Copies above it are surplus: first those that are already
-    draining, then those that failed or are not ready, then the newest. Surplus copies are drained (kept alive without
-    being counted), or ended.
+    draining, then those that found no room, then those that failed or are not ready, then the newest. Surplus copies
+    are drained (kept alive without being counted), or ended.
     """
 
     deployment: str
@@ -32,6 +34,38 @@ class CopiesLevel(Value):
     fence: Fence
     take: bool = False
     """Undo what somebody else changed of it. Else that is left alone, and told as a difference."""
+
+
+class AutoscalerLevel(Value):
+    """What the target's own autoscaler shall do about one deployment.
+
+    Exactly `version` has the policy `scaling`; every other version of the deployment has none. While `suspended` the
+    autoscaler keeps the policy and changes no copies.
+    """
+
+    deployment: str
+    version: str | None = None
+    """None: no version has one."""
+    scaling: Scaling | None = None
+    """None, if and only if the version is."""
+    suspended: bool = False
+    fence: Fence
+
+
+class Handover(Value):
+    """An update that the platform itself shall carry out."""
+
+    deployment: str
+    model: str
+    version: str
+    """The version that shall be there in the end."""
+    before: str
+    """The one that is there now."""
+    copies: int | None
+    """Copies of it; None: as many as there are."""
+    policy: NativePolicy
+    spec: ModelVersionSpec
+    fence: Fence
 
 
 class HttpAnswer(Value):
@@ -93,3 +127,36 @@ class Backend(Protocol):
 
     async def logs(self, copy_id: str, tail: int) -> list[str]:
         """The last lines that a copy wrote."""
+
+
+@runtime_checkable
+class NativeUpdates(Protocol):
+    """What a backend can besides, whose platform updates copies by a mechanism of its own."""
+
+    async def hand_over(self, update: Handover) -> None:
+        """Have the platform begin the update, once: the same again while it lasts, or after it, begins no other.
+
+        Raises:
+            BackendError: the platform refused it; not retryable, nothing has changed.
+            FenceRefusedError: the fence is lower than one seen for this deployment.
+        """
+
+    async def follow(self, deployment: str, fence: Fence) -> NativeStatus:
+        """See how the deployment's last update stands, and note for readings what came of it.
+
+        Raises:
+            FenceRefusedError: as for `hand_over`.
+        """
+
+
+@runtime_checkable
+class Autoscaling(Protocol):
+    """What a backend can besides, whose platform chooses copies by a policy."""
+
+    async def steer(self, level: AutoscalerLevel) -> None:
+        """Bring the autoscaler to a level.
+
+        Raises:
+            BackendError: it could not be told, or not all of it; the same again goes on from there.
+            FenceRefusedError: the fence is lower than one seen for this deployment.
+        """

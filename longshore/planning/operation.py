@@ -11,12 +11,14 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from longshore.planning.checks import Measurement
+from longshore.planning.native import NativePolicy, NativeStatus
 from longshore.planning.observed import Copy, CopyState, Difference, Observation
 from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import Event, OperationKind, Phase, Progress
 from longshore.spec.base import Value
 from longshore.spec.deployment import Check, DeploymentSpec
 from longshore.spec.model_version import Resources
+from longshore.spec.scaling import Scaling
 
 
 class VersionFacts(Value):
@@ -77,6 +79,10 @@ class OperationOrder(Value):
     """An operation before it left two versions serving: go back to the old one, and with `again` begin anew then."""
     versions: tuple[str, ...] = ()
     """retire: every version that may have copies."""
+    autoscaled: bool = False
+    """Whether the target's autoscaler may choose the copies as it begins."""
+    old_scaling: Scaling | None = None
+    """The policy by which it does, as far as that is known."""
     state: dict[str, Any] | None = None
     """The operation's state when it continues as new."""
 
@@ -96,6 +102,8 @@ class OperationResult(Value):
     """Copies desired from now on, where it came to another number than it was ordered."""
     warm: Warm | None = None
     """What is kept warm after it."""
+    unsteered: bool = False
+    """Whether the target's autoscaler could not be told whose copies it chooses from now on, and how."""
 
 
 # -- actions: each is one activity ---------------------------------------------------------------------------------
@@ -209,6 +217,39 @@ class Measure(Value):
     """When the bake ends, as far as that is known: checks are not asked again afterwards."""
 
 
+class Delegate(Value):
+    """Hand the update to a version to the platform's own mechanism."""
+
+    kind: Literal["delegate"] = "delegate"
+    version: str
+    before: str
+    """The version that it is of now."""
+    copies: int | None
+    """None leaves them as they are, for an autoscaler chooses them."""
+    policy: NativePolicy
+    step: int
+
+
+class Follow(Value):
+    """Look how an update stands that was handed to the platform."""
+
+    kind: Literal["follow"] = "follow"
+    step: int
+    """Of the handing over: what is noted of it is fenced as that was."""
+
+
+class Steer(Value):
+    """Tell the target's autoscaler which version's copies it chooses, and how; no other version keeps a policy."""
+
+    kind: Literal["steer"] = "steer"
+    version: str | None = None
+    """None: it chooses none any more."""
+    scaling: Scaling | None = None
+    suspended: bool = False
+    """It keeps the policy, but leaves the copies alone."""
+    step: int
+
+
 Action = Annotated[
     Verify
     | Accept
@@ -222,7 +263,10 @@ Action = Annotated[
     | Measure
     | AskFreeze
     | ReadRoute
-    | GiveUpWarm,
+    | GiveUpWarm
+    | Delegate
+    | Follow
+    | Steer,
     Field(discriminator="kind"),
 ]
 
@@ -307,6 +351,8 @@ class Facts(Value):
     frozen: Frozen | None = None
     route: dict[str, int] | None = None
     """The weights that the route has, when that was asked."""
+    native: NativeStatus | None = None
+    """How an update that the platform carries out stands, when that was asked."""
     trouble: Trouble | None = None
     commands: tuple[Command, ...] = ()
 
@@ -360,6 +406,18 @@ class Draining(Value):
     """They are ended by then, whether their requests are done or not."""
 
 
+class Farewell(Value):
+    """How an operation ends once the target's autoscaler was told of it, which is the last thing that it does."""
+
+    result: OperationResult
+    events: tuple[Event, ...]
+    """Told with the end."""
+    progress: Progress
+    steer: Steer
+    until: datetime
+    """It ends then at the latest."""
+
+
 class Hindrance(Value):
     """What holds an operation up for the moment: told in place of its reason until an action succeeds again."""
 
@@ -389,6 +447,9 @@ class State(Value):
     asked: bool = False
     """Whether the present stage's action was carried out; begins anew with every stage."""
     hindrance: Hindrance | None = None
+    held: bool = False
+    """Whether the target's autoscaler was told to leave the copies alone, or may have been."""
+    farewell: Farewell | None = None
     taken: tuple[Difference, ...] = ()
     """What somebody else changed and a person wants undone, until it is gone: levels overwrite it."""
     looked: bool = False
@@ -397,6 +458,10 @@ class State(Value):
     """That must be undone by then."""
     pending: tuple[Action, ...] = ()
     """The actions of the last decision, to be asked again when one could not be carried out."""
+    shut: dict[str, datetime] = {}
+    """Host that is up and yet refused a copy → until when nothing new is placed there."""
+    refusal: str | None = None
+    """The target's words when it last refused room that it had promised; None since some was granted."""
 
 
 class Shares(Value):

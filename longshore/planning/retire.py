@@ -1,6 +1,6 @@
 """How a deployment is retired: no more requests, then no more copies (DESIGN, rule 11)."""
 
-from longshore.planning.operation import Decision, Facts, OperationOrder, State
+from longshore.planning.operation import Decision, Facts, OperationOrder, State, Steer
 from longshore.planning.turn import Turn
 from longshore.planning.words import EventType, Phase
 
@@ -42,6 +42,9 @@ def advance(order: OperationOrder, state: RetireState, facts: Facts) -> Decision
     if decision := turn.owed():
         return decision
     turn.say(Phase.PROGRESSING)
+    if order.autoscaled and not turn.state.held:
+        turn.become(held=True)
+        return turn.act(Steer(step=turn.next_step()))
     if not turn.state.unrouted:
         if decision := turn.unroute("retired"):
             return decision

@@ -136,9 +136,13 @@ class Turn(Generic[S]):
 
     def end(self, phase: Phase, reason: str | None = None, message: str | None = None) -> Decision:
         """The operation is over."""
-        self.say(phase, reason, message)
+        return self.close(OperationResult(phase=phase, reason=reason, message=message, warm=self.warm))
+
+    def close(self, result: OperationResult) -> Decision:
+        """The operation is over, with this result."""
+        self.say(result.phase, result.reason, result.message)
         self.become(pending=())
-        return self._decision(result=OperationResult(phase=phase, reason=reason, message=message, warm=self.warm))
+        return self._decision(result=result)
 
     def fail(self, reason: str, message: str, **evidence: Any) -> Decision:
         """The operation is over, and a person is needed."""
@@ -205,7 +209,7 @@ class Turn(Generic[S]):
                 if self.state.levels.get(version, level) <= level:
                     return None
                 # Lost copies that found no room would start as soon as there is some, were as many still asked for.
-                return self.act(Ensure(version=version, copies=level, surplus="end", step=self.next_step()))
+                return self.end_down_to(version, level)
             until = self.now + timedelta(seconds=self.spec.rollout.drain_timeout)
             self.become(draining=Draining(version=version, level=level, until=until))
             return self.act(Ensure(version=version, copies=level, surplus="drain", step=self.next_step()))
@@ -218,7 +222,7 @@ class Turn(Generic[S]):
                 return self.poll()
             limit = self.now + END_LIMIT
             self.become(draining=work.model_copy(update={"ending": True, "until": limit}))
-            return self.act(Ensure(version=version, copies=level, surplus="end", step=self.next_step()))
+            return self.end_down_to(version, level)
         if facts.count(version) <= level:
             self.become(draining=None)
             return None
@@ -227,6 +231,10 @@ class Turn(Generic[S]):
             message = f"copies of version {version} do not end: {stuck}; see longshore logs {self.order.deployment}"
             return self.fail("CopiesDoNotEnd", message)
         return self.look()
+
+    def end_down_to(self, version: str, level: int) -> Decision:
+        """End what a version has above `level`, at once."""
+        return self.act(Ensure(version=version, copies=level, surplus="end", step=self.next_step()))
 
     def _still_asked(self, version: str, level: int) -> Drained | None:
         """Where draining copies may have requests; None where there is nothing to wait for.

@@ -26,3 +26,7 @@ class Scaling(Spec):
         if self.min > self.max:
             raise ValueError(f"min {self.min} is more than max {self.max}: raise max")
         return self
+
+    def within(self, copies: int) -> int:
+        """So many copies as far as the bounds allow."""
+        return min(max(copies, self.min), self.max)

@@ -37,6 +37,7 @@ async def _state(store: Store, record: DeploymentRecord) -> DeploymentState:
         sequence=row.sequence,
         retired=row.retired,
         doubt=_doubt(last),
+        autoscaled=not row.retired and any(spec.scaling for spec in (row.spec, *(one.spec for one in revisions))),
         off_scale=last is not None and last.kind is OperationKind.SCALE and last.phase is Phase.FAILED,
     )
 

@@ -7,16 +7,19 @@ from typing import Any
 
 from longshore.backends.inventory import Adoption, Found
 from longshore.backends.notebook import Notebook
-from longshore.backends.port import BackendError, CopiesLevel, HttpAnswer
+from longshore.backends.port import BackendError, CopiesLevel, Handover, HttpAnswer
 from longshore.backends.sagemaker import picture
 from longshore.backends.sagemaker.components import Components
 from longshore.backends.sagemaker.endpoint import SharedEndpoint
 from longshore.backends.sagemaker.errors import AbsentError, AwsError
 from longshore.backends.sagemaker.inventory import SharedInventory
+from longshore.backends.sagemaker.native import NativeComponentUpdates
 from longshore.backends.sagemaker.pages import VersionPage
-from longshore.backends.sagemaker.reading import Pace, Reader
+from longshore.backends.sagemaker.reading import Clock, Pace, Reader, utc_now
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.verifying import Verifier
+from longshore.planning.fence import Fence
+from longshore.planning.native import NativeStatus
 from longshore.planning.observed import Copy, Observation
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.sagemaker import SageMakerTarget
@@ -37,11 +40,19 @@ class SageMakerBackend:
     It keeps nothing but readings: what must last is in the notebook, and any number of workers may have one of it.
     """
 
-    def __init__(self, target: str, spec: SageMakerTarget, notebook: Notebook, pace: Pace | None = None) -> None:
+    def __init__(
+        self,
+        target: str,
+        spec: SageMakerTarget,
+        notebook: Notebook,
+        pace: Pace | None = None,
+        clock: Clock = utc_now,
+    ) -> None:
         self.site = Site(target, spec, notebook)
-        self.reader = Reader(self.site, pace)
+        self.reader = Reader(self.site, pace, clock)
         self._endpoint = SharedEndpoint(self.site, self.reader)
         self._components = Components(self.site, self.reader, self._endpoint)
+        self._native = NativeComponentUpdates(self.site, self.reader, self._components)
         self._verifier = Verifier(self.site.aws)
         self._inventory = SharedInventory(self.site, self.reader, self._verifier)
 
@@ -119,6 +130,14 @@ class SageMakerBackend:
         """Note a component as ours and as it is; see `Inventory`."""
         await self._inventory.accept(adoption)
         return await self.observe(adoption.deployment)
+
+    async def hand_over(self, update: Handover) -> None:
+        """Hand an update to SageMaker's own mechanism; see `NativeUpdates`."""
+        await self._native.hand_over(update)
+
+    async def follow(self, deployment: str, fence: Fence) -> NativeStatus:
+        """See how such an update stands; see `NativeUpdates`."""
+        return await self._native.follow(deployment, fence)
 
     async def names_of(self, deployment: str, version: str) -> dict[str, str]:
         """What SageMaker calls a version (`longshore.backends.naming`); its component may have been taken over."""

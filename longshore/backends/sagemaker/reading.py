@@ -19,6 +19,8 @@ from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.trust import recent
 from longshore.spec.base import Value
 
+Clock = Callable[[], datetime]
+
 
 class Pace(Value):
     """How often SageMaker is asked."""
@@ -43,7 +45,7 @@ def utc_now() -> datetime:
 class Reader:
     """One target's readings, shared by all who ask in this process."""
 
-    def __init__(self, site: Site, pace: Pace | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(self, site: Site, pace: Pace | None = None, clock: Clock = utc_now) -> None:
         self.clock = clock
         self._site = site
         self._pace = pace or Pace()

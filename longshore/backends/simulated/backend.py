@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, Any
 
 from longshore.backends.inventory import Adoption, Found
-from longshore.backends.port import CopiesLevel, HttpAnswer
+from longshore.backends.port import AutoscalerLevel, CopiesLevel, Handover, HttpAnswer
+from longshore.planning.fence import Fence
+from longshore.planning.native import NativeStatus
 from longshore.planning.observed import Copy, Observation
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import Host
@@ -36,6 +38,23 @@ class SimulatedBackend:
         """See `Backend`."""
         self._fleet.called()
         return self._fleet.observe(deployment)
+
+    async def steer(self, level: AutoscalerLevel) -> None:
+        """See `Autoscaling`."""
+        self._fleet.called()
+        self._fleet.steer(level)
+
+    async def hand_over(self, update: Handover) -> None:
+        """See `NativeUpdates`."""
+        self._fleet.called()
+        self._fleet.pass_fence(update.deployment, update.fence)
+        self._fleet.platform.begin(self._fleet, update)
+
+    async def follow(self, deployment: str, fence: Fence) -> NativeStatus:
+        """See `NativeUpdates`."""
+        self._fleet.called()
+        self._fleet.pass_fence(deployment, fence)
+        return self._fleet.platform.status(self._fleet, deployment)
 
     async def components(self) -> tuple[Found, ...]:
         """See `Inventory`."""

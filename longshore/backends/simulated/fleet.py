@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from longshore.backends.inventory import Adoption
-from longshore.backends.port import Backend, BackendError, CopiesLevel
+from longshore.backends.port import AutoscalerLevel, Backend, BackendError, CopiesLevel
 from longshore.backends.simulated.backend import SimulatedBackend
+from longshore.backends.simulated.native import SimulatedPlatform
 from longshore.backends.simulated.outside import Change, Outside
 from longshore.planning.fence import Fence, FenceRefusedError
 from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
+from longshore.planning.refusals import INSUFFICIENT_CAPACITY
 from longshore.planning.room import choose_accelerators
 from longshore.spec.base import Value
 from longshore.spec.model_version import Resources
@@ -56,6 +58,8 @@ class SimulatedCopy:
     """Set once it was seen ready: what its version does later no longer changes that."""
     replaces: str | None = None
     """Id of the lost copy in whose stead it was started."""
+    refused: bool = False
+    """It waits on a host that is not to be had."""
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -72,6 +76,8 @@ class SimulatedFleet:
     | `behave(version, Behaviour(...))` | how copies of a version behave from now on |
     | `lose(copy_id)` | a running copy is down, and starts again in its place |
     | `fail_host(name)` `restore_host(name)` | its copies are gone at once; others start where room is |
+    | `refuse_capacity(name)` `restore_capacity(name)` | a host is one that the target starts for copies, and cannot |
+    | `autoscale(deployment, copies)` | its autoscaler chooses so many copies, within its bounds |
     | `meddle(deployment, version, copies=6)` | somebody else changes a version: see `Change` |
     | `throttle(every)` | every nth call is refused as too many; 0 refuses none |
     | `next_change()` | when a copy that starts will be ready |
@@ -85,14 +91,22 @@ class SimulatedFleet:
     fences: dict[str, Fence] = field(default_factory=dict)
     levels: dict[tuple[str, str], CopiesLevel] = field(default_factory=dict)
     """The last level asked of each (deployment, version)."""
+    autoscalers: dict[str, AutoscalerLevel] = field(default_factory=dict)
+    """What the autoscaler of each deployment was last told."""
     owed: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     """Ids of lost copies in whose stead none was started yet."""
     down: set[str] = field(default_factory=set)
     """Hosts that are down."""
+    withheld: set[str] = field(default_factory=set)
+    """Hosts on which nothing starts: the target would start them, and finds none to be had."""
+    found_out: set[str] = field(default_factory=set)
+    """Those of them that a copy wanted since: from then on the target says so."""
     most_accelerators: int = 0
     """The most accelerators that copies ever held together."""
     outside: Outside = field(default_factory=Outside)
     """What other people did to it."""
+    platform: SimulatedPlatform = field(default_factory=SimulatedPlatform)
+    """Carries out the updates that are handed over to it."""
     undisturbed_until: Clock | None = None
     """Before which instant nothing is done to the fleet from outside; None: nobody knows."""
     calls: int = 0
@@ -132,6 +146,19 @@ class SimulatedFleet:
         self.down.discard(name)
         self._fill()
 
+    def refuse_capacity(self, name: str) -> None:
+        """Nothing starts on a host any more; that shows once a copy is to start there."""
+        self.withheld.add(name)
+
+    def restore_capacity(self, name: str) -> None:
+        """A host is to be had again: copies that wait for it start now."""
+        self.withheld.discard(name)
+        self.found_out.discard(name)
+        for copy in self.copies:
+            if copy.refused and copy.host == name:
+                copy.refused, copy.started_at = False, self.clock()
+        self._fill()
+
     def meddle(self, deployment: str, version: str, **change: Any) -> None:
         """Somebody else changes a version of a deployment; see `Change`."""
         subject = deployment, version
@@ -155,6 +182,15 @@ class SimulatedFleet:
         if self.refused_every and self.calls % self.refused_every == 0:
             raise BackendError("Throttled", f"{self.name}: too many calls", retryable=True)
 
+    def autoscale(self, deployment: str, copies: int) -> None:
+        """The autoscaler chooses so many copies, within its bounds; it does nothing while it holds still."""
+        told = self.autoscalers.get(deployment)
+        if told is None or told.version is None or told.scaling is None or told.suspended:
+            return
+        level = self.levels[deployment, told.version]
+        chosen = {"copies": told.scaling.within(copies), "surplus": "end", "placement": {}}
+        self.bring(level.model_copy(update={**chosen, "fence": self.fences[deployment]}))
+
     # -- how it stands ---------------------------------------------------------------------------------------------
 
     def behaviour(self, version: str) -> Behaviour:
@@ -166,6 +202,8 @@ class SimulatedFleet:
         behaviour = self.behaviour(copy.level.version)
         if copy.draining:
             return CopyState.DRAINING
+        if copy.refused:
+            return CopyState.STARTING
         if copy.ready_at is None and behaviour.crashes:
             return CopyState.FAILED
         if copy.ready_at is None and not behaviour.never_ready and self.clock() >= self._due(copy):
@@ -181,6 +219,7 @@ class SimulatedFleet:
                 self._due(copy)
                 for copy in self.copies
                 if deployment in {None, copy.level.deployment}
+                and not copy.refused
                 and self.state_of(copy) in {CopyState.STARTING, CopyState.UNREADY}
                 and not self.behaviour(copy.level.version).never_ready
             ),
@@ -222,13 +261,15 @@ class SimulatedFleet:
 
     def observe(self, deployment: str | None) -> Observation:
         """Read the fleet, or one deployment's part."""
+        self.platform.settle(self)
         self.sequence += 1
         hosts = tuple(
             ObservedHost(
                 name=host.name,
                 accelerators=host.accelerators,
                 accelerator_memory_gib=host.accelerator_memory_gib,
-                up=host.name not in self.down,
+                up=host.name not in self.down and not self._is_missing(host.name),
+                obtainable=self._is_missing(host.name),
             )
             for host in self.hosts
         )
@@ -244,6 +285,11 @@ class SimulatedFleet:
             steady_until=self.steady_until(deployment),
         )
 
+    def _is_missing(self, host: str) -> bool:
+        """Whether the target says that it cannot get a host. One that has copies is there, and full for all we know."""
+        there = any(copy.host == host and not copy.refused for copy in self.copies)
+        return host in self.found_out and not there
+
     # -- levels ----------------------------------------------------------------------------------------------------
 
     def bring(self, level: CopiesLevel) -> None:
@@ -252,7 +298,7 @@ class SimulatedFleet:
         Raises:
             FenceRefusedError: a later step has already written.
         """
-        self._pass_fence(level.deployment, level.fence)
+        self.pass_fence(level.deployment, level.fence)
         subject = level.deployment, level.version
         self.levels[subject] = level
         if self.outside.keeps(level):
@@ -271,7 +317,7 @@ class SimulatedFleet:
             FenceRefusedError: a later step has already written.
             BackendError: it is not what was looked at any more.
         """
-        self._pass_fence(adoption.deployment, adoption.fence)
+        self.pass_fence(adoption.deployment, adoption.fence)
         before, now = (adoption.deployment, adoption.before), (adoption.deployment, adoption.version)
         stranger = self.outside.accept(adoption, self.levels)
         for copy in self.copies:
@@ -282,17 +328,31 @@ class SimulatedFleet:
             if stranger is not None and copy.subject == now:
                 copy.ready_at = self.clock()  # it served all along
 
-    def _pass_fence(self, deployment: str, fence: Fence) -> None:
+    def steer(self, level: AutoscalerLevel) -> None:
+        """Tell the autoscaler of a deployment what it shall do; it chooses when `autoscale` says so.
+
+        Raises:
+            FenceRefusedError: a later step has already written.
+        """
+        self.pass_fence(level.deployment, level.fence)
+        self.autoscalers[level.deployment] = level
+
+    def pass_fence(self, deployment: str, fence: Fence) -> None:
+        """Let a step write, unless a later one did.
+
+        Raises:
+            FenceRefusedError: a later step has already written.
+        """
         highest = self.fences.get(deployment)
         if highest is not None and fence < highest:
             raise FenceRefusedError(f"{deployment}: step {fence} is older than {highest}")
         self.fences[deployment] = fence
 
-    def _worth(self, copy: SimulatedCopy) -> tuple[bool, bool, int]:
-        """Which copies stay (see `CopiesLevel`): those that drain go first, then those not ready, then the newest."""
+    def _worth(self, copy: SimulatedCopy) -> tuple[bool, bool, bool, int]:
+        """Which copies stay (see `CopiesLevel`)."""
         drains = copy.draining
         unready = not drains and self.state_of(copy) is not CopyState.READY
-        return drains, unready, int(copy.id.rsplit("-", 1)[1])
+        return drains, copy.refused, unready, int(copy.id.rsplit("-", 1)[1])
 
     def _fill(self) -> None:
         """Start what the levels lack, where there is room, in the order in which the levels were first asked."""
@@ -304,7 +364,7 @@ class SimulatedFleet:
                 if not self._start(level, owed[0] if owed else None):
                     break
                 del owed[:1]
-        held = sum(len(copy.accelerators) for copy in self.copies)
+        held = sum(len(copy.accelerators) for copy in self.copies if not copy.refused)
         self.most_accelerators = max(self.most_accelerators, held)
 
     def _start(self, level: CopiesLevel, replaces: str | None) -> bool:
@@ -312,13 +372,20 @@ class SimulatedFleet:
         resources = self.behaviour(level.version).resources or level.spec.resources
         placed = Counter(copy.host for copy in self.copies if copy.subject == (level.deployment, level.version))
         fitting = [
-            (placed[host.name] >= level.placement.get(host.name, 0), len(self.free(host)), host.name, chosen)
+            (
+                host.name in self.found_out,
+                placed[host.name] >= level.placement.get(host.name, 0),
+                len(self.free(host)),
+                host.name,
+                chosen,
+            )
             for host, chosen in self._fits(resources)
         ]
         if not fitting:
             return False
-        _, _, host, accelerators = min(fitting)
+        _, _, _, host, accelerators = min(fitting)
         self.started += 1
+        self.found_out |= {host} & self.withheld
         self.copies.append(
             SimulatedCopy(
                 id=f"{level.deployment}-{level.version}-{self.started}",
@@ -327,6 +394,7 @@ class SimulatedFleet:
                 accelerators=accelerators,
                 started_at=self.clock(),
                 replaces=replaces,
+                refused=host in self.withheld,
             )
         )
         return True
@@ -343,18 +411,22 @@ class SimulatedFleet:
 
     def _seen(self, copy: SimulatedCopy) -> Copy:
         state = self.state_of(copy)
-        failed = state is CopyState.FAILED
+        reason, message = None, None
+        if state is CopyState.FAILED:
+            reason, message = "ExitedAtStart", "exit status 1"
+        elif copy.refused and state is CopyState.STARTING:
+            reason, message = INSUFFICIENT_CAPACITY, f"host {copy.host} is not to be had now"
         return Copy(
             id=copy.id,
             deployment=copy.level.deployment,
             model=copy.level.model,
             version=copy.level.version,
             host=copy.host,
-            accelerators=copy.accelerators,
+            accelerators=() if copy.refused else copy.accelerators,
             address=f"{copy.host}.simulated:{copy.id.rsplit('-', 1)[1]}",
             state=state,
-            reason="ExitedAtStart" if failed else None,
-            message="exit status 1" if failed else None,
+            reason=reason,
+            message=message,
             started_at=copy.started_at,
             ready_at=copy.ready_at,
         )

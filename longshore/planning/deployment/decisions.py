@@ -63,6 +63,8 @@ def decide_apply(state: DeploymentState, request: ApplyRequest) -> Accepted | Re
 def decide_scale(state: DeploymentState, request: ScaleRequest) -> Accepted | Refusal:
     """Bring the copies to a number: of the stable version, or of what is under way (rule 9)."""
     order, stable = state.under_way, state.stable_revision
+    if refusal := _autoscaled(state):
+        return refusal
     if order and order.kind is not OperationKind.RETIRE:
         return scale_meanwhile(state, order, request.copies)
     if refusal := _not_idle(state, "scale") or _in_doubt(state, "scale"):
@@ -182,6 +184,19 @@ def _instead(state: DeploymentState, verb: str) -> str:
     if verb == "abort":
         return f"longshore rollout undo {state.name} returns to the revision before"
     return "longshore apply -f FILE starts a rollout"
+
+
+def _autoscaled(state: DeploymentState) -> Refusal | None:
+    """A number that a person sets would be undone by whoever chooses it by a policy."""
+    desired = state.waiting or state.under_way or state
+    scaling = desired.spec.scaling if desired.spec and not state.retired else None
+    if scaling is None:
+        return None
+    message = (
+        f"has its copies chosen by the target's autoscaler, from {scaling.min} to {scaling.max}: change scaling.min and "
+        "scaling.max and longshore apply it, or apply it without scaling to choose them yourself"
+    )
+    return Refusal(reason="Autoscaled", message=message)
 
 
 def _apply_to_stable(state: DeploymentState, request: ApplyRequest, stable: Revision) -> Accepted:

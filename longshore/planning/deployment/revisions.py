@@ -76,6 +76,8 @@ class DeploymentState(Value):
     """A revision whose operation left two versions serving: only its retry and the way back go on from there."""
     off_scale: bool = False
     """Whether the last scale did not come to its number: the same number may be asked for again."""
+    autoscaled: bool = False
+    """Whether the target's autoscaler may have a policy of it."""
     answered: tuple[Answered, ...] = ()
 
     def revision(self, number: int | None) -> Revision | None:
@@ -180,6 +182,8 @@ def start(  # noqa: PLR0913 - an operation is of that many things
         warm=state.warm,
         doubt=doubt,
         versions=tuple(sorted({known.version for known in state.revisions})),
+        autoscaled=state.autoscaled,
+        old_scaling=old.spec.scaling if old else None,
     )
     started = state.model_copy(
         update={
@@ -187,6 +191,7 @@ def start(  # noqa: PLR0913 - an operation is of that many things
             "last_operation": state.last_operation if kind is OperationKind.RELEASE else order.id,
             "operations": number,
             "sequence": state.sequence + 1,
+            "autoscaled": state.autoscaled or order.spec.scaling is not None,
         }
     )
     answer = Answer(changed=True, message=f"{order.id} started", revision=revision.number, operation=order.id)
@@ -245,9 +250,16 @@ def change_stable(state: DeploymentState, spec: DeploymentSpec, actor: str) -> A
     stable = state.stable_revision
     if stable is None:
         raise ValueError(f"{state.name} has no stable revision to change")
-    if state.spec is None or spec.copies != state.spec.copies or state.off_scale:
+    if state.spec is None or state.off_scale or _scales(state.spec, spec):
         return scale_to(state, stable, spec, actor)
     current = stable.model_copy(update={"spec": spec})
     changed = state.with_revision(current).model_copy(update={"spec": spec, "sequence": state.sequence + 1})
     answer = Answer(changed=True, message="labels or policy changed", revision=stable.number)
     return Accepted(state=changed, answer=answer)
+
+
+def _scales(before: DeploymentSpec, after: DeploymentSpec) -> bool:
+    """Whether there is something to do about the copies: by us, or by telling the autoscaler that chooses them."""
+    if before.scaling != after.scaling:
+        return True
+    return after.scaling is None and before.copies != after.copies

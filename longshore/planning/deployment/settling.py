@@ -14,14 +14,17 @@ LONGSHORE = "longshore"
 def settle(state: DeploymentState, order: OperationOrder, result: OperationResult) -> DeploymentState:
     """The state after an operation ended: its revision's phase, what is stable now, what is kept warm."""
     warm = _earlier(state.warm, result.warm)
-    ended = state.model_copy(update={"operation": None, "warm": warm, "sequence": state.sequence + 1})
+    autoscaled = _autoscaled(state, order, result)
+    ended = state.model_copy(
+        update={"operation": None, "warm": warm, "sequence": state.sequence + 1, "autoscaled": autoscaled}
+    )
     succeeded = result.phase is Phase.SUCCEEDED
     if order.kind is OperationKind.RELEASE:
         return ended
     if order.kind is OperationKind.RETIRE:
         return ended.model_copy(update={"retired": succeeded, "doubt": None if succeeded else state.doubt})
     if order.kind is OperationKind.SCALE:
-        off_scale = not succeeded and result.copies is None
+        off_scale = result.unsteered or (not succeeded and result.copies is None)
         ended = ended.model_copy(update={"off_scale": off_scale})
         return ended if result.copies is None else ended.with_copies(result.copies)
     if order.kind is OperationKind.ADOPT and not succeeded and order.revision == state.stable:
@@ -35,9 +38,18 @@ def settle(state: DeploymentState, order: OperationOrder, result: OperationResul
     ended = ended.model_copy(update={"doubt": order.revision if left else None})
     if succeeded:
         ended = ended.model_copy(update={"stable": order.revision, "spec": order.spec, "off_scale": False})
+    if result.unsteered:
+        ended = ended.model_copy(update={"off_scale": True})
     if succeeded and order.kind is OperationKind.ADOPT:
         ended = ended.with_copies(order.spec.copies)
     return ended if result.copies is None else ended.with_copies(result.copies)
+
+
+def _autoscaled(state: DeploymentState, order: OperationOrder, result: OperationResult) -> bool:
+    """It has no policy any more once an operation without one has succeeded, which tells that first."""
+    without = order.kind is OperationKind.RETIRE or order.spec.scaling is None
+    told = result.phase is Phase.SUCCEEDED and not result.unsteered and order.kind is not OperationKind.RELEASE
+    return state.autoscaled and not (without and told)
 
 
 def leaves_doubt(kind: OperationKind, phase: Phase, reason: str | None) -> bool:

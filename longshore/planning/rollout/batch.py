@@ -3,13 +3,15 @@
 from collections import Counter
 from datetime import timedelta
 
+from longshore.planning import refusals
 from longshore.planning.operation import Decision, Ensure, GiveUpWarm, Measure, Reserve
-from longshore.planning.rollout import baking
+from longshore.planning.rollout import autoscaled, baking, refused
 from longshore.planning.rollout.legs import Leg, dip_allowed, next_leg, old_after, weight_after
 from longshore.planning.rollout.rollback import ROOM_POLL, fail_if_broken
 from longshore.planning.rollout.state import Stage
 from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.room import Grant, ReservationRequest
+from longshore.planning.steering import chooses
 from longshore.planning.words import EventType, Phase
 
 
@@ -18,9 +20,16 @@ def reserve(turn: RolloutTurn) -> Decision | None:
     order, state, facts = turn.order, turn.state, turn.facts
     if state.pause:
         return turn.wait(None)
-    if state.policy_next:
+    if state.policy_next and state.leg is None:
         turn.become(spec=turn.spec.model_copy(update={"rollout": state.policy_next}), policy_next=None)
-    leg = next_leg(turn.course, turn.state.settled, turn.state.steps_done)
+    if decision := autoscaled.follow(turn):
+        return decision
+    # A batch that was refused some of its room asks again for all of it.
+    leg = state.leg or next_leg(turn.course, turn.state.settled, turn.state.steps_done)
+    begins = leg is None or leg.add == 0 or (facts.grant is not None and facts.grant.granted)
+    if begins and chooses(turn):
+        turn.become(stage=Stage.HOLD)
+        return None
     if leg is None:
         # Only a rollout to no copies at all comes here while the old version still has the traffic.
         unshifted = order.old is not None and order.old.version in state.weights
@@ -34,7 +43,7 @@ def reserve(turn: RolloutTurn) -> Decision | None:
     if facts.grant.granted:
         _begin(turn, leg, facts.grant)
         return None
-    return blocked(turn, facts.grant, state.batch + 1)
+    return blocked(turn, facts.grant, state.batch if state.leg else state.batch + 1)
 
 
 def blocked(turn: RolloutTurn, grant: Grant, batch: int | None) -> Decision:
@@ -44,18 +53,20 @@ def blocked(turn: RolloutTurn, grant: Grant, batch: int | None) -> Decision:
         turn.become(warm_asked=True)
         return turn.act(GiveUpWarm(deployments=others))
     if not grant.warm and not turn.state.blocked:
-        turn.emit(EventType.ROLLOUT_BLOCKED, grant.message or "no room", reason=grant.reason, batch=batch)
+        turn.emit(EventType.ROLLOUT_BLOCKED, refusals.told(turn, grant), reason=grant.reason, batch=batch)
         turn.become(blocked=True)
-    message = f"waits until the warm copies of {', '.join(others)} are gone" if others else grant.message
+    message = f"waits until the warm copies of {', '.join(others)} are gone" if others else refusals.told(turn, grant)
     turn.held_up(grant.reason, message)
     return turn.poll(ROOM_POLL)
 
 
 def _begin(turn: RolloutTurn, leg: Leg, grant: Grant) -> None:
-    state, size = turn.state, grant.surge + grant.dip
-    laid = turn.laid(state.ladder[: state.batch], size)
+    """Begin a batch, or go on with one that was refused some of its room."""
+    state, size, again = turn.state, grant.surge + grant.dip, turn.state.leg is not None
+    number = state.batch if again else state.batch + 1
+    laid = turn.laid(state.ladder[: number - 1], size)
     turn.become(
-        batch=state.batch + 1,
+        batch=number,
         leg=leg,
         weight=weight_after(leg, size, state.settled, turn.copies),
         surge=grant.surge,
@@ -64,6 +75,7 @@ def _begin(turn: RolloutTurn, leg: Leg, grant: Grant) -> None:
         widest=max(state.widest, grant.surge),
         blocked=False,
         warm_asked=False,
+        refusal=None,
         warm=None,
         ready_by=turn.now + timedelta(seconds=turn.policy.deadline),
         host_lost=False,
@@ -75,7 +87,10 @@ def _begin(turn: RolloutTurn, leg: Leg, grant: Grant) -> None:
     drained = f", {grant.dip} of them after draining as many old ones" if grant.dip else ""
     copies = f"{size} {'copy' if size == 1 else 'copies'} of version {turn.new}{drained}"
     message = copies if size else f"{turn.state.weight}% to the copies that version {turn.new} has"
-    turn.emit(EventType.BATCH_STARTED, message, batch=turn.state.batch, add=size, drainFirst=grant.dip)
+    if again:
+        turn.say(Phase.PROGRESSING, refusals.INSUFFICIENT_CAPACITY, f"goes on with {copies}: {state.refusal}")
+    else:
+        turn.emit(EventType.BATCH_STARTED, message, batch=number, add=size, drainFirst=grant.dip)
     turn.rung("draining first" if grant.dip else "starting")
 
 
@@ -93,6 +108,7 @@ def _request(turn: RolloutTurn, leg: Leg) -> ReservationRequest:
         whole=course.whole,
         old_version=order.old.version if order.old else None,
         settled=state.settled,
+        without=refusals.shut(turn),
     )
 
 
@@ -126,7 +142,7 @@ def start(turn: RolloutTurn) -> Decision | None:
             version=turn.new, copies=turn.wanted, surplus="drain", placement=placement, step=turn.next_step()
         )
         return turn.act(ensure, *_first_look(turn))
-    if fail_if_broken(turn):
+    if fail_if_broken(turn) or refused.found(turn, turn.new):
         return None
     if facts.ready(turn.new) < turn.wanted:
         return turn.look()

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from longshore.planning.operation import Command, Verb
-from longshore.planning.rollout import meddling, rescale, standing
+from longshore.planning.rollout import autoscaled, meddling, rescale, standing
 from longshore.planning.rollout.pausing import go_on, pause
 from longshore.planning.rollout.rollback import turn_round
 from longshore.planning.rollout.state import PauseReason, Stage
@@ -133,6 +133,7 @@ def _revise(turn: RolloutTurn, command: Command) -> None:
     if turn.state.way_back:
         turn.refuse(command, "RollingBack", "is rolling back: change it once that is over")
         return
+    spec = autoscaled.revised(turn, spec)
     copies, before = spec.copies, turn.copies
     turn.become(policy_next=None if spec.rollout == turn.policy else spec.rollout)
     if copies != before:

@@ -5,6 +5,7 @@ then aborts or retries gets the way back from where things really stand; a retry
 """
 
 from longshore.planning.operation import Decision, Observe, ReadRoute
+from longshore.planning.rollout import autoscaled
 from longshore.planning.rollout.rollback import turn_round
 from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import Phase
@@ -14,7 +15,8 @@ def look(turn: RolloutTurn) -> Decision | None:
     """Read the route and the copies, then take the way back from there."""
     order, route, seen = turn.order, turn.facts.route, turn.facts.observation
     if route is None or seen is None:
-        return turn.act(ReadRoute(), Observe())
+        return turn.act(*autoscaled.hold_at_once(turn), ReadRoute(), Observe())
+    autoscaled.take_both(turn)
     most = max(turn.copies, turn.before)
     turn.become(weights=route, published=route, widest=max(0, len(seen.copies) - most))
     again = order.doubt == "again"

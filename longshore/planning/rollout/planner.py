@@ -13,11 +13,13 @@ from longshore.planning.operation import Decision, Facts, OperationOrder
 from longshore.planning.requests import Refusal
 from longshore.planning.rollout import (
     admission,
+    autoscaled,
     batch,
     controls,
     doubt,
     ending,
     meddling,
+    refused,
     rescale,
     rollback,
     standing,
@@ -29,6 +31,7 @@ from longshore.planning.rollout.rollback import turn_round
 from longshore.planning.rollout.state import RolloutState, Stage
 from longshore.planning.rollout.strategy import Chosen, choose
 from longshore.planning.rollout.turn import RolloutTurn, course_of
+from longshore.planning.steering import steered
 from longshore.planning.words import EventType, OperationKind
 
 STAGES_AT_ONCE = 60
@@ -51,11 +54,13 @@ def begin(order: OperationOrder) -> RolloutState:
         why=why,
         warm=warm,
         instant=instant,
+        spec=autoscaled.first_spec(order),
         level=order.copies_before if order.old else 0,
     )
     return state.model_copy(update={"ladder": ladder(course_of(order, state), state.level)})
 
 
+@steered(autoscaled.aim)
 def advance(order: OperationOrder, state: RolloutState, facts: Facts) -> Decision:
     """Decide what a rollout, an undo or an onboarding does now."""
     turn = RolloutTurn(order, state, facts)
@@ -105,7 +110,7 @@ def _mind_what_was_seen(turn: RolloutTurn) -> None:
         return
     if order.old and state.old_well is None:
         turn.become(old_well=facts.ready(turn.old) + len(facts.draining(turn.old)))
-    down = {host.name for host in facts.observation.hosts if not host.up}
+    down = {host.name for host in facts.observation.hosts if not host.up and not host.obtainable}
     ours = {copy.host for copy in facts.copies(turn.new)} | set(state.placement)
     if state.ready_by and not state.host_lost and down & ours:
         turn.become(host_lost=True, ready_by=turn.now + timedelta(seconds=turn.policy.deadline))
@@ -147,8 +152,10 @@ STAGES: dict[Stage, Callable[[RolloutTurn], Decision | None]] = {
     Stage.VERIFY: admission.verify,
     Stage.GIVE_UP_WARM: admission.give_up_warm,
     Stage.RESERVE: batch.reserve,
+    Stage.HOLD: autoscaled.hold,
     Stage.DIP: batch.dip,
     Stage.START: batch.start,
+    Stage.TAKE_BACK: refused.take_back,
     Stage.SMOKE: admission.smoke,
     Stage.GOLDEN: admission.golden,
     Stage.SHIFT: batch.shift,

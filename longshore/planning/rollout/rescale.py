@@ -5,6 +5,7 @@ What grows grows first, then the traffic follows, then what shrinks is drained; 
 
 from datetime import timedelta
 
+from longshore.planning import refusals, steering
 from longshore.planning.operation import Decision, Ensure, Reserve
 from longshore.planning.rollout.batch import blocked
 from longshore.planning.rollout.legs import Leg, next_leg, old_after, share, weight_after
@@ -15,7 +16,7 @@ from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import EventType
 from longshore.spec.deployment import DeploymentSpec
 
-ON_THE_WAY = {Stage.DIP, Stage.START, Stage.SMOKE, Stage.GOLDEN}
+ON_THE_WAY = {Stage.DIP, Stage.START, Stage.TAKE_BACK, Stage.SMOKE, Stage.GOLDEN}
 """Stages of a batch whose copies have no traffic yet."""
 
 
@@ -65,6 +66,8 @@ def begin(turn: RolloutTurn, spec: DeploymentSpec, actor: str) -> None:
 
 def rescale(turn: RolloutTurn) -> Decision | None:
     """Grow, shift, shrink; then go on where the rollout was."""
+    if actions := steering.hold(turn):
+        return turn.act(*actions)
     work = _work(turn)
     if not work.grown:
         if decision := _grown(turn, work):
@@ -93,11 +96,23 @@ def _grown(turn: RolloutTurn, work: Rescale) -> Decision | None:
         return decision
     if not (facts.fresh or (facts.grant and work.reserving)):
         return turn.look()
+    if decision := _without_refused(turn):
+        return decision
     if facts.serving(turn.new) < work.new:
         return _grow(turn, turn.new, work.new)
     if turn.order.old and facts.serving(turn.old) < work.old:
         return _grow(turn, turn.old, work.old)
     return None if fail_if_broken(turn) else _await_ready(turn, work)
+
+
+def _without_refused(turn: RolloutTurn) -> Decision | None:
+    """Take back the copies that the target refused their room; None when there are none."""
+    for version in (turn.new, turn.old) if turn.order.old else (turn.new,):
+        if copies := refusals.refused(turn.facts, version):
+            refusals.remember(turn, copies)
+            turn.become(rescale=_work(turn).model_copy(update={"reserving": None}), ready_by=None)
+            return refusals.take_back(turn, version, turn.facts.serving(version) - len(copies))
+    return None
 
 
 def _go_on(turn: RolloutTurn, work: Rescale) -> None:
@@ -142,11 +157,12 @@ def _grow(turn: RolloutTurn, version: str, level: int) -> Decision | None:
             resources=resources,
             batch=level - serving,
             settled=serving,
+            without=refusals.shut(turn),
         )
         return turn.act(Reserve(request=request))
     if not facts.grant.granted:
         return _without_room(turn, version, facts.grant)
-    turn.become(blocked=False, warm_asked=False)
+    turn.become(blocked=False, warm_asked=False, refusal=None)
     return _ensure(turn, version, serving + facts.grant.surge, dict(facts.grant.placement))
 
 

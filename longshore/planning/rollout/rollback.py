@@ -3,12 +3,15 @@
 from datetime import timedelta
 from typing import NamedTuple
 
+from longshore.planning import refusals
 from longshore.planning.observed import CopyState
 from longshore.planning.operation import Decision, Ensure, Reserve
+from longshore.planning.rollout import refused
 from longshore.planning.rollout.legs import copies_for, share
 from longshore.planning.rollout.state import Stage, WayBack
 from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.room import ReservationRequest
+from longshore.planning.steering import chooses
 from longshore.planning.words import EventType, Phase
 
 ROOM_POLL = timedelta(seconds=2)
@@ -22,7 +25,8 @@ EXITS_ALLOWED = 3
 def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> None:
     """Begin the way back. `phase` is what its end will be called."""
     order, state = turn.order, turn.state
-    touched = state.step > 0 or turn.before != order.copies_before or order.doubt is not None
+    scaled = turn.before != order.copies_before and not chooses(turn)
+    touched = state.step > 0 or scaled or order.doubt is not None
     if touched:
         turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch or None, reason=reason)
     way = Stage.RETURN if order.old else Stage.UNROUTE
@@ -171,10 +175,11 @@ def room_to_restore(turn: RolloutTurn) -> Decision | None:
             batch=coming,
             old_version=turn.new,
             settled=facts.serving(turn.old),
+            without=refusals.shut(turn),
         )
         return turn.act(Reserve(request=request))
     if not facts.grant.granted:
-        turn.held_up(facts.grant.reason, facts.grant.message)
+        turn.held_up(facts.grant.reason, refusals.told(turn, facts.grant))
         return turn.poll(ROOM_POLL)
     _restore(turn, surge=facts.grant.surge, placement=facts.grant.placement)
     return None
@@ -182,7 +187,8 @@ def room_to_restore(turn: RolloutTurn) -> Decision | None:
 
 def _restore(turn: RolloutTurn, *, surge: int, placement: dict[str, int]) -> None:
     limit = turn.now + timedelta(seconds=turn.policy.deadline)
-    turn.become(stage=Stage.RESTORE, asked=False, surge=surge, dip=0, placement=placement, ready_by=limit)
+    room = {"surge": surge, "dip": 0, "placement": placement, "refusal": None}
+    turn.become(stage=Stage.RESTORE, asked=False, ready_by=limit, **room)
 
 
 def restoring(turn: RolloutTurn) -> Decision | None:
@@ -194,6 +200,8 @@ def restoring(turn: RolloutTurn) -> Decision | None:
         placement = state.placement if sum(state.placement.values()) == wanted else {}
         ensure = Ensure(version=turn.old, copies=wanted, surplus="drain", placement=placement, step=turn.next_step())
         return turn.act(ensure)
+    if refused.found(turn, turn.old):
+        return None
     if facts.ready(turn.old) < state.restored:
         return turn.look()
     turn.become(stage=Stage.RETURN, asked=False, ready_by=None)

@@ -20,8 +20,10 @@ class Stage(StrEnum):
     VERIFY = "verify"
     GIVE_UP_WARM = "give-up-warm"
     RESERVE = "reserve"
+    HOLD = "hold"
     DIP = "dip"
     START = "start"
+    TAKE_BACK = "take-back"
     SMOKE = "smoke"
     GOLDEN = "golden"
     SHIFT = "shift"
@@ -150,6 +152,8 @@ class RolloutState(KeepsWarm):
     """The batch's deadline; moved by pauses, and restarted once when a host is lost."""
     host_lost: bool = False
     """Whether the batch's deadline was restarted."""
+    kept: int = 0
+    """Copies of the version that was starting which stay when those that were refused their room are taken back."""
     old_well: int | None = None
     """Old copies that were ready when first seen: only those can be lost, not what was broken before."""
     blocked: bool = False

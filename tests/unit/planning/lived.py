@@ -20,7 +20,15 @@ from longshore.planning import release, retire, scale
 from longshore.planning.deployment import decisions as planner
 from longshore.planning.deployment import settling, superseding
 from longshore.planning.deployment.revisions import Accepted, DeploymentState, Revision
-from longshore.planning.operation import Acknowledged, Command, OperationOrder, OperationResult, State, VersionFacts
+from longshore.planning.operation import (
+    Acknowledged,
+    Command,
+    OperationOrder,
+    OperationResult,
+    State,
+    Steer,
+    VersionFacts,
+)
 from longshore.planning.release import KeepsWarm
 from longshore.planning.requests import (
     Refusal,
@@ -87,6 +95,8 @@ class Life:
     shares: dict[str, int] = field(init=False)
     """Weights as they were last told to the ledger."""
     state: DeploymentState = field(init=False)
+    autoscaler: Steer | None = field(init=False)
+    """What the target's autoscaler was told before the first operation."""
     _play: Play | None = None
     _inbox: list[Command] = field(default_factory=list)
     _pending: list[Pending] = field(default_factory=list)
@@ -104,6 +114,10 @@ class Life:
         )
         self.state = DeploymentState(name="digits", spec=self.given, revisions=revisions, stable=2)
         self.route = self.shares = {self.given.version: 100}
+        scaling = self.given.scaling
+        told = Steer(version=self.given.version, scaling=scaling, step=0) if scaling else None
+        self.state = self.state.model_copy(update={"autoscaled": scaling is not None})
+        self.autoscaler = told
         self.wishes = sorted(self.wishes, key=lambda wish: wish.at)
         self.changes = sorted(self.changes, key=lambda change: change.at)
 
@@ -207,22 +221,27 @@ class Life:
         for revision in unstarted:
             self.events.append((None, superseding.unstarted_event(state, revision, "ada", self.now)))
 
+    @property
+    def steered(self) -> Steer | None:
+        """What the target's autoscaler was last told."""
+        return self._play.autoscaler if self._play else self.autoscaler
+
     def _mend(self) -> bool:
         """At rest: what failed is mended by a person, if anything did."""
         state = self.state
-        lost = [copy.down_until for copy in self.fleet.copies if copy.down_until and copy.down_until > self.now]
-        if lost:
-            self._pass_until(max(lost))
+        coming = list(self.fleet.coming(self.now))
+        if coming:
+            self._pass_until(max(coming))
         if state.retired or not (state.doubt or state.off_scale):
-            return bool(lost)
+            return bool(coming)
         for behaviour in self.fleet.behaviours.values():
             behaviour.never_ready = behaviour.crashes = False
         self.mended += 1
         if self.mended > MENDED_ENOUGH:
             return False
-        self._take(
-            Wish(0, "abort") if state.doubt else Wish(0, "scale", {"copies": state.spec.copies if state.spec else 0})
-        )
+        copies = state.spec.copies if state.spec else 0
+        again = Wish(0, "apply") if state.spec and state.spec.scaling else Wish(0, "scale", {"copies": copies})
+        self._take(Wish(0, "abort") if state.doubt else again)
         return True
 
     # -- operations ------------------------------------------------------------------------------------------------
@@ -257,6 +276,7 @@ class Life:
         self._play = Play(
             module, state_type, order, self.fleet, self.story, now=self.now, route=dict(self.route), watch=self._watch
         )
+        self._play.autoscaler = before.autoscaler if before else self.autoscaler
         if before is not None:
             counted = {name: getattr(before, name) for name in ("_acts", "_publishes", "_measured", "_decisions")}
             vars(self._play).update(counted)
@@ -278,7 +298,7 @@ class Life:
         self.ended.append((order, result))
         if result.phase is Phase.SUCCEEDED and order.kind in {*MOVES, OperationKind.ONBOARD}:
             there = self.fleet.ready(order.new.version, self.now)
-            if there != order.spec.copies:
+            if there != order.spec.copies and order.spec.scaling is None:
                 self.wrong.append(f"{order.id} succeeded with {there} of {order.spec.copies} copies ready")
         self._keep(*superseding.go_on(self.state, order, result))
         over = [one for one in self._pending if one.number == order.number]
@@ -347,6 +367,9 @@ class Life:
         counted = self.fleet.count()
         if len(counted) > 2:
             self.wrong.append(f"three versions {counted} {at}")
+        order = self.state.operation or play.order
+        if order.autoscaled or order.spec.scaling:
+            return  # promised are the copies that it finds
         lossy = self.story.lossy
         self.wrong += [
             f"{broken} {at}" for broken in self._promise.broken(self.fleet, play.route, self.now, lossy=lossy)

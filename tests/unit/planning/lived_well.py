@@ -6,6 +6,7 @@ from typing import Final
 from lived import Life
 from promised import MOVES
 
+from longshore.planning.deployment.revisions import Revision
 from longshore.planning.operation import OperationOrder, OperationResult
 from longshore.planning.words import Event, EventType, OperationKind
 
@@ -27,6 +28,7 @@ def holds(life: Life) -> None:
     for order, result in life.ended:
         _told_well(order, result, [event for number, event in life.events if number == order.number])
     stable = None if state.retired else state.stable_revision
+    _steered_well(life, stable)
     if stable is None:
         assert (serving(life), life.route, life.shares) == ({}, {}, {})
         return
@@ -34,7 +36,23 @@ def holds(life: Life) -> None:
     assert state.spec.version == stable.version
     assert (state.off_scale, state.doubt) == (False, None)
     assert (life.route, life.shares) == ({stable.version: 100}, {stable.version: 100})
-    assert serving(life) == ({stable.version: state.spec.copies} if state.spec.copies else {})
+    if state.spec.scaling is not None:
+        there = serving(life).pop(stable.version, 0)
+        assert serving(life) == ({stable.version: there} if there else {})
+        assert state.spec.scaling.min <= there <= state.spec.scaling.max
+    else:
+        assert serving(life) == ({stable.version: state.spec.copies} if state.spec.copies else {})
+
+
+def _steered_well(life: Life, stable: Revision | None) -> None:
+    """The autoscaler chooses the copies of what serves, by the policy that is desired, and of nothing else."""
+    told, spec = life.steered, life.state.spec
+    scaling = spec.scaling if spec and stable else None
+    if scaling is None or stable is None:
+        assert told is None or told.version is None
+    else:
+        assert told is not None
+        assert (told.version, told.scaling, told.suspended) == (stable.version, scaling, False)
 
 
 def _told_well(order: OperationOrder, result: OperationResult, told: list[Event]) -> None:

@@ -22,13 +22,21 @@ ROLLING = f"[Guide: rolling deployments]({_GUIDE}/deployment-guardrails-rolling.
 CANARY = f"[Guide: canary]({_GUIDE}/deployment-guardrails-blue-green-canary.html)"
 LINEAR = f"[Guide: linear]({_GUIDE}/deployment-guardrails-blue-green-linear.html)"
 ALL_AT_ONCE = f"[Guide: all at once]({_GUIDE}/deployment-guardrails-blue-green-all-at-once.html)"
+EXCLUSIONS = f"[Guide: exclusions]({_GUIDE}/deployment-guardrails-exclusions.html)"
 ALARMS = f"[Guide: auto-rollback]({_GUIDE}/deployment-guardrails-configuration.html)"
 ZERO = f"[Guide: scale to zero]({_GUIDE}/endpoint-auto-scaling-zero-instances.html)"
 PING = f"[Guide: your own inference code]({_GUIDE}/your-algorithms-inference-code.html)"
+SIGNING = "AWS Signature Version 4"
+METRICS = f"[Guide: metrics]({_GUIDE}/monitoring-cloudwatch.html)"
+ALARM_GUIDE = "CloudWatch User Guide: alarm evaluation, missing data"
+TRACKING = "Application Auto Scaling User Guide: target tracking"
+STEPS = "Application Auto Scaling User Guide: step scaling"
 _SEEN = "https://github.com"
 SEEN_MISSING = f"[seen]({_SEEN}/aws/amazon-sagemaker-examples/issues/2402)"
 SEEN_EXISTS = f"[seen]({_SEEN}/ministryofjustice/modernisation-platform-environments/pull/9383)"
 SEEN_STUCK = f"[seen]({_SEEN}/aws/amazon-sagemaker-examples/issues/3432)"
+SEEN_HOSTING = f"[seen]({_SEEN}/aws/amazon-sagemaker-feedback/issues/49)"
+SEEN_CLASSIC = f"[seen]({_SEEN}/hashicorp/terraform-provider-aws/issues/40644)"
 SEEN_NOT_FOUND = f"[seen]({_SEEN}/aws/amazon-sagemaker-examples/issues/559)"
 
 RULES: dict[str, tuple[Rule, ...]] = {
@@ -143,7 +151,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
         Rule(
             "An endpoint that hosts inference components cannot be deleted.",
-            "assumed",
+            SEEN_HOSTING,
             "test_an_endpoint_with_components_cannot_be_deleted",
         ),
         Rule(
@@ -178,6 +186,21 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "A canary is at most 50%, a linear step 10 to 50%, a rolling batch 5 to 50% of the instances.",
             "`TrafficRoutingConfig`, `RollingUpdatePolicy`",
             "test_steps_outside_of_their_bounds_are_refused",
+        ),
+        Rule(
+            "Under guardrails the variants keep their names.",
+            EXCLUSIONS,
+            "test_under_guardrails_the_variants_keep_their_names",
+        ),
+        Rule(
+            "An endpoint with several variants cannot be rolled.",
+            EXCLUSIONS,
+            "test_several_variants_cannot_be_rolled",
+        ),
+        Rule(
+            "An endpoint is not updated to the configuration that it has: a new one must be created.",
+            "`UpdateEndpoint`; that it is refused is assumed",
+            "test_an_update_to_the_same_configuration_is_refused",
         ),
         Rule(
             "A variant under its alarms is `Baking`.",
@@ -240,6 +263,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "A component needs an endpoint that is `InService`.",
             "assumed",
             "test_a_component_needs_an_endpoint_in_service",
+        ),
+        Rule(
+            "An endpoint whose variants have models of their own hosts no components.",
+            SEEN_CLASSIC,
+            "test_an_endpoint_with_a_model_of_its_own_hosts_no_components",
         ),
         Rule(
             "One that no instance of its variant can ever hold is refused; one that finds no room in time is `Failed`.",
@@ -335,11 +363,36 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "test_an_update_past_its_timeout_is_undone",
         ),
     ),
-    "Calls, metrics, alarms and scaling": (
+    "Calls": (
         Rule(
-            "Calls must be signed, with the hash of their body.",
-            "AWS Signature Version 4",
-            "test_who_does_not_sign_is_refused",
+            "Calls must be signed: without a signature, with a strange key or a wrong signature they are 403.",
+            SIGNING,
+            "test_what_is_not_signed_as_it_must_be_is_refused",
+        ),
+        Rule(
+            "A signature covers the body, whose hash is computed here: `UNSIGNED-PAYLOAD` is refused.",
+            f"{SIGNING}; no operation of the runtime has the trait `unsignedPayload`",
+            "test_an_unsigned_payload_is_refused",
+        ),
+        Rule(
+            "Keys of IAM users and of assumed roles are as good as the emulator's own, while they last.",
+            SIGNING,
+            "test_a_role_that_was_assumed_may_call",
+        ),
+        Rule(
+            "A container sees the headers that are for it, and no others.",
+            "`InvokeEndpoint`",
+            "test_a_container_sees_the_headers_that_are_for_it_and_no_others",
+        ),
+        Rule(
+            "A body has at most 25 MB; the shape still says 6.",
+            "Guide: inference options, since late 2025",
+            "test_a_body_has_at_most_25_mb",
+        ),
+        Rule(
+            "A model has 60 s to answer.",
+            "`InvokeEndpoint`",
+            "test_a_model_that_takes_too_long_is_an_error_without_a_status",
         ),
         Rule(
             "A model's error is 424 `ModelError`, with the model's own status.",
@@ -352,9 +405,24 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "test_what_is_not_there_is_a_validation_error",
         ),
         Rule(
-            "A component at zero copies answers with a `ValidationError`: there is no capacity.",
+            "An endpoint of components wants to know which is called.",
+            "`InvokeEndpoint`: InferenceComponentName; the words are as seen",
+            "test_an_endpoint_of_components_wants_to_know_which",
+        ),
+        Rule(
+            "A component without a ready copy answers with a `ValidationError`: there is no capacity.",
             ZERO,
             "test_a_component_at_zero_copies_says_that_it_has_no_capacity",
+        ),
+        Rule(
+            "Copies are chosen at random, or by the fewest calls that wait for their answer.",
+            "`ProductionVariantRoutingConfig`; the default is as the shape says",
+            "test_least_outstanding_requests_go_round_a_copy_that_is_busy",
+        ),
+        Rule(
+            "Variants are chosen by their weights, unless the call names one.",
+            "`ProductionVariant`: InitialVariantWeight; `InvokeEndpoint`: TargetVariant",
+            "test_a_classic_endpoint_serves_by_its_variants",
         ),
         Rule(
             "A streamed answer comes in its parts, as `vnd.amazon.eventstream`.",
@@ -362,30 +430,155 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "test_a_streamed_answer_comes_in_its_parts",
         ),
         Rule(
-            "Calls are counted for the component and for its variant, latencies in microseconds.",
-            "Guide: SageMaker AI metrics in CloudWatch",
+            "One that breaks off ends in a `ModelStreamError`.",
+            "`ResponseStream`",
+            "test_a_stream_that_breaks_off_ends_in_an_error",
+        ),
+        Rule(
+            "An asynchronous call has its request and its answer, or what went wrong, in S3.",
+            "`InvokeEndpointAsync`, `AsyncInferenceOutputConfig`",
+            "test_an_asynchronous_call_finds_its_answer_in_s3",
+        ),
+        Rule(
+            "An endpoint is called synchronously or asynchronously, as its configuration says, and not both.",
+            "assumed",
+            "test_endpoints_are_called_as_what_they_are",
+        ),
+        Rule(
+            "An adapter is served by its base's copies, which are told for which adapter.",
+            "`InferenceComponentSpecification`: BaseInferenceComponentName; the header is assumed",
+            "test_an_adapter_is_served_by_the_copies_of_its_base",
+        ),
+        Rule(
+            "Throttled calls are 429. A fault that names no operation does not throttle them.",
+            "assumed",
+            "test_throttling_is_429",
+        ),
+    ),
+    "Containers": (
+        Rule(
+            "A copy is in service once its `GET /ping` says 200, and out of it while that is not answered within 2 s.",
+            PING,
+            "test_a_copy_is_ready_once_its_ping_says_200",
+        ),
+        Rule(
+            "Containers get their `Environment` and their port in `SAGEMAKER_BIND_TO_PORT`; their model is in "
+            "`SM_MODEL_DIR`, not in /opt/ml/model.",
+            f"{PING}; the folder is ours, for there is no container",
+            "test_a_container_is_told_what_sagemaker_tells",
+        ),
+        Rule(
+            "A container that dies is started again.",
+            "assumed",
+            "test_a_process_that_dies_is_started_again",
+        ),
+        Rule(
+            "A container that is ended gets SIGTERM, and SIGKILL 30 s later.",
+            PING,
+            "test_who_does_not_listen_to_sigterm_is_killed",
+        ),
+        Rule(
+            "A model's archive is unpacked; all objects under a prefix are brought as they are.",
+            "`ContainerDefinition`: ModelDataUrl; `S3ModelDataSource`",
+            "test_an_archive_is_unpacked",
+        ),
+        Rule(
+            "Data that cannot be brought fail their copy.",
+            "assumed",
+            "test_a_copy_whose_model_cannot_be_had_fails",
+        ),
+    ),
+    "Metrics and alarms": (
+        Rule(
+            "Calls are counted for the component and for its variant.",
+            METRICS,
             "test_calls_are_counted_for_the_component_and_for_its_variant",
         ),
         Rule(
-            "Alarms follow their metrics by the emulated time.",
-            "CloudWatch User Guide: how alarms evaluate data",
+            "Latencies are in microseconds of real time, with percentiles.",
+            METRICS,
+            "test_latencies_are_microseconds_and_have_percentiles",
+        ),
+        Rule(
+            "How many calls there are at once is told every ten seconds, per model and per copy; no calls are told as "
+            "zero.",
+            f"{METRICS}; that zero is told is assumed",
+            "test_how_many_calls_there_are_at_once_is_told_every_ten_seconds",
+        ),
+        Rule(
+            "Other dimensions are another metric.",
+            "CloudWatch User Guide: metrics concepts",
+            "test_other_dimensions_are_another_metric",
+        ),
+        Rule(
+            "Alarms are judged every period, at most every minute, by datapoints some of which may be missing.",
+            ALARM_GUIDE,
             "test_the_guides_tables_hold",
         ),
         Rule(
-            "Target tracking makes alarms of its own and scales a component out, and in down to zero.",
-            "Application Auto Scaling User Guide: target tracking",
+            "They do so by the emulated time.",
+            "the emulator's clock",
+            "test_an_alarm_follows_its_metric_by_the_emulators_time",
+        ),
+        Rule(
+            "A state that was set by hand stands until the next evaluation.",
+            "CloudWatch API: SetAlarmState",
+            "test_a_state_that_was_set_by_hand_stands_until_the_next_evaluation",
+        ),
+        Rule(
+            "Rollbacks of updates ask the same alarms.",
+            "`AutoRollbackConfig`",
+            "test_a_rollback_asks_the_same_alarms",
+        ),
+    ),
+    "Scaling": (
+        Rule(
+            "A capacity outside of new bounds is put right at once.",
+            "Application Auto Scaling API: RegisterScalableTarget",
+            "test_a_capacity_outside_of_new_bounds_is_put_right",
+        ),
+        Rule(
+            "Target tracking makes alarms of its own and takes them along.",
+            TRACKING,
+            "test_a_policy_makes_its_own_alarms_and_takes_them_along",
+        ),
+        Rule(
+            "It scales out after three periods above the target, and in after fifteen minutes below nine tenths of it, "
+            "down to zero.",
+            f"{TRACKING}; the nine tenths are as seen",
             "test_many_calls_at_once_scale_out_and_none_scale_in_to_zero",
+        ),
+        Rule(
+            "What was just added counts while a scale-out cools down; scaling in waits for its own cooldown.",
+            "Application Auto Scaling User Guide: define cooldown periods",
+            "test_target_tracking",
+        ),
+        Rule(
+            "Step scaling takes the step that the breach falls into.",
+            STEPS,
+            "test_step_scaling",
         ),
         Rule(
             "A step policy behind an alarm on NoCapacityInvocationFailures wakes a component from zero.",
             ZERO,
             "test_the_first_call_that_finds_nobody_wakes_a_component_from_zero",
         ),
+        Rule(
+            "A suspended target stays as it is.",
+            "Application Auto Scaling API: SuspendedState",
+            "test_a_suspended_target_stays_as_it_is",
+        ),
+        Rule(
+            "A change that SageMaker refuses is a failed activity, and is tried again while the alarm stands.",
+            "assumed",
+            "test_a_refused_change_is_told_and_tried_again",
+        ),
     ),
 }
 
 NOT_EMULATED: tuple[str, ...] = (
     "Serverless and multi-model endpoints, inference pipelines beyond their first container, shadow variants.",
+    "Rolling deployments of endpoints that host inference components, models of model packages.",
     "Data capture, explainers, network isolation, VPCs.",
     "Partitions of accelerators (MIG), Availability Zones and `AvailabilityZoneBalance`, capacity reservations.",
     "`PREFIX_AWARE` and `KV_AWARE` routing.",
@@ -395,5 +588,9 @@ NOT_EMULATED: tuple[str, ...] = (
     "`SystemUpdating` and `OutOfService`: AWS's own maintenance.",
     "Instance types other than those in `longshore/emulator/instances.py`.",
     "What a real container and its GPU need: a copy's memory is counted, not measured.",
+    "Metrics of use: GPUs are told as used while their copy has a call; nothing is told of CPUs, memory and disks.",
+    "Composite alarms, alarms on anomalies, metric math beyond + - * / and FILL.",
+    "CloudWatch's metrics and alarms by the Query protocol, which older SDKs speak.",
+    "Scheduled and predictive scaling; notifications by SNS; stateful sessions.",
     "All other operations of SageMaker are moto's, and as faithful as moto.",
 )

@@ -75,7 +75,7 @@ async def test_a_copy_is_ready_once_its_ping_says_200(yard: Yard) -> None:
 async def test_a_container_is_told_what_sagemaker_tells(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "of whoever started the emulator")
     copy = yard.start(
-        model=ModelData("s3://models/digits", compressed=False),
+        model=ModelData("s3://models/digits"),
         environment={"ANSWER": "42", "SAGEMAKER_BIND_TO_PORT": "1"},
         accelerators=(2, 3),
     )

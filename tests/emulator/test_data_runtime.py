@@ -15,7 +15,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, EventStreamError
 from data_world import BARE, PATIENCE, ROLE, Town, until
 
-from longshore.emulator.data import reaper
+from longshore.emulator.data import asking, reaper
 
 
 @pytest.fixture(scope="module")
@@ -147,12 +147,24 @@ def test_a_role_that_was_assumed_may_call(town: Town) -> None:
 
 
 def test_throttling_is_429(town: Town) -> None:
+    once = Config(retries={"total_max_attempts": 1})
     town.aws.faults.set(throttle={"every": 1, "operations": ["InvokeEndpoint"]})
     try:
-        once = town.client("sagemaker-runtime", town.aws.runtime_url, Config(retries={"total_max_attempts": 1}))
-        assert refusal(once)[:2] == (429, "ThrottlingException")
+        assert refusal(town.client("sagemaker-runtime", town.aws.runtime_url, once))[:2] == (429, "ThrottlingException")
+        town.aws.faults.set(throttle={"every": 1})
+        assert call(town.runtime, b"hi")["Body"].read() == b"digits: hi"
+        with pytest.raises(ClientError, match="Rate exceeded"):
+            town.client("cloudwatch", None, once).list_metrics()
     finally:
         town.aws.faults.clear()
+
+
+def test_a_model_that_takes_too_long_is_an_error_without_a_status(town: Town, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert asking._MODEL_SECONDS == 60
+    monkeypatch.setattr(asking, "_MODEL_SECONDS", 0.2)
+    with pytest.raises(ClientError, match="Your invocation timed out") as refused:
+        call(town.runtime, {"sleep": 1})
+    assert refused.value.response["OriginalStatusCode"] == 0
 
 
 def test_least_outstanding_requests_go_round_a_copy_that_is_busy(town: Town) -> None:

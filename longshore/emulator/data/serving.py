@@ -53,8 +53,10 @@ class ServingEmulator(Emulator):
         self.world.alarm_state = alarms.state
         metrics = Metrics(self.series, self.clock)
         self.services += [
-            JsonService("cloudwatch", {**metrics.handlers(), **alarms.handlers()}),
-            JsonService("application-autoscaling", AutoScaling(self.clock, alarms, capacity).handlers()),
+            JsonService("cloudwatch", {**metrics.handlers(), **alarms.handlers()}, self.faults.guard),
+            JsonService(
+                "application-autoscaling", AutoScaling(self.clock, alarms, capacity).handlers(), self.faults.guard
+            ),
         ]
         looking = Looking(WorldHosting(self.world), self.plane.copies, meter)
         self._rounds = Rounds(self.clock, looking, lambda: self._judge(alarms))

@@ -51,6 +51,12 @@ def test_a_component_needs_an_endpoint_in_service(aws: Hosting) -> None:
         aws.component()
 
 
+def test_an_endpoint_with_a_model_of_its_own_hosts_no_components(aws: Hosting) -> None:
+    aws.classic()
+    with refused("ValidationException", "Inference Components are not supported in this Endpoint"):
+        aws.component(endpoint="classic")
+
+
 def test_a_component_that_no_instance_can_ever_hold_is_refused(aws: Hosting) -> None:
     aws.endpoint()
     with refused("ValidationException", "more than an instance of type ml.g5.12xlarge has"):

@@ -247,6 +247,15 @@ def test_a_configuration_without_model_and_role_is_refused(aws: Hosting) -> None
         )
 
 
+def test_a_model_without_an_image_is_refused(aws: Hosting) -> None:
+    with refused("ValidationException", "no models of model packages"):
+        aws.api.create_model(
+            ModelName="one",
+            ExecutionRoleArn="arn:aws:iam::123456789012:role/r",
+            PrimaryContainer={"ModelPackageName": "arn:aws:sagemaker:us-east-1:123456789012:model-package/digits/1"},
+        )
+
+
 def test_configurations_and_models_are_described_listed_and_deleted(aws: Hosting) -> None:
     aws.classic_config("config", model="one")
     assert aws.api.describe_endpoint_config(EndpointConfigName="config")["ProductionVariants"][0]["ModelName"] == "one"

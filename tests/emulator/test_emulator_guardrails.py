@@ -173,6 +173,45 @@ def test_steps_outside_of_their_bounds_are_refused(aws: Hosting) -> None:
     assert aws.status("classic") == "InService"
 
 
+def test_an_update_to_the_same_configuration_is_refused(aws: Hosting) -> None:
+    aws.classic()
+    with refused("ValidationException", "the endpoint configuration that it has"):
+        aws.api.update_endpoint(EndpointName="classic", EndpointConfigName="classic-one")
+
+
+def test_under_guardrails_the_variants_keep_their_names(aws: Hosting) -> None:
+    aws.classic()
+    with refused("ValidationException", "must have the same variant names"):
+        update(aws, blue_green(), VariantName="other")
+    update(aws, model="three", VariantName="other")
+    watch(aws)
+    assert aws.variant("classic")["VariantName"] == "other"
+
+
+def test_several_variants_cannot_be_rolled(aws: Hosting) -> None:
+    for number in (1, 2):
+        aws.api.create_endpoint_config(
+            EndpointConfigName=f"config-{number}",
+            ProductionVariants=[
+                {
+                    "VariantName": name,
+                    "ModelName": aws.model(f"{name}-{number}"),
+                    "InstanceType": "ml.g5.xlarge",
+                    "InitialInstanceCount": 2,
+                }
+                for name in ("main", "side")
+            ],
+        )
+    aws.api.create_endpoint(EndpointName="classic", EndpointConfigName="config-1")
+    aws.clock.advance(400)
+    with refused("ValidationException", "not supported for endpoints with several variants"):
+        aws.api.update_endpoint(EndpointName="classic", EndpointConfigName="config-2", DeploymentConfig=rolling())
+    aws.api.update_endpoint(
+        EndpointName="classic", EndpointConfigName="config-2", DeploymentConfig=blue_green("LINEAR", percent=50)
+    )
+    assert watch(aws)[0] == [0, 0.5, 1]
+
+
 def test_a_canary_without_its_size_is_refused(aws: Hosting) -> None:
     aws.classic()
     policy = blue_green("CANARY")

@@ -80,7 +80,10 @@ class Components:
         if name not in endpoint.fleets:
             raise invalid(f"The endpoint {endpoint.name} has no variant {name}.")
         if endpoint.fleets[name].blueprint is not None:
-            raise invalid(f"The variant {name} has a model of its own and hosts no inference components.")
+            raise invalid(
+                "Inference Components are not supported in this Endpoint. "
+                "Please make sure this endpoint can deploy inference components."
+            )
         return name
 
     def describe(self, caller: Caller, params: Params) -> dict[str, Any]:

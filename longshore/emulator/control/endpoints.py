@@ -117,7 +117,11 @@ class Endpoints:
         blue_green = (policy or {}).get("BlueGreenUpdatePolicy") or {}
         rolling = (policy or {}).get("RollingUpdatePolicy")
         if rolling and endpoint.hosts_components:
-            raise invalid("RollingUpdatePolicy is not supported for endpoints that host inference components.")
+            raise invalid("The emulator has no rolling deployments of endpoints that host inference components.")
+        if policy and set(fleets) != set(endpoint.fleets):
+            raise invalid("The new endpoint configuration must have the same variant names as the old one.")
+        if rolling and len(fleets) > 1:
+            raise invalid("RollingUpdatePolicy is not supported for endpoints with several variants.")
         total = max(fleet.desired for fleet in fleets.values())
         routing = blue_green.get("TrafficRoutingConfiguration", {})
         return Deployment(

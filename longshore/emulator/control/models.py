@@ -49,6 +49,9 @@ class Models:
         """An image, and where its artifacts are."""
         if ("PrimaryContainer" in params) == bool(params.get("Containers")):
             raise invalid("One of PrimaryContainer and Containers must be specified, and not both.")
+        for container in params.get("Containers") or [params["PrimaryContainer"]]:
+            if "Image" not in container:
+                raise invalid("The emulator has no models of model packages: name an Image.")
         name, now = params["ModelName"], self._world.now()
         arn = self._account.new_arn(MODEL, caller, name)
         self._account.tag(arn, params.get("Tags"))

@@ -9,8 +9,9 @@ from pydantic import BaseModel
 from longshore.api.answers import Applied, ApplyAnswer
 from longshore.api.authorisation import require
 from longshore.api.controlling import record_refusal
+from longshore.api.delegating import with_implied
 from longshore.api.dependencies import Dependencies
-from longshore.api.judging import Given, Judgement, Result, Stored, judge, read
+from longshore.api.judging import Given, Judgement, Result, Stored, judge, read, targets_of
 from longshore.api.problems import FieldProblem, ProblemError, conflict
 from longshore.api.repeating import Change
 from longshore.api.requests import ApplyBody
@@ -61,6 +62,7 @@ async def judged(deps: Dependencies, body: ApplyBody) -> tuple[list[Given], Stor
     given, problems = read(body)
     _raise_invalid(problems)
     stored = await _stored(deps, given)
+    given = with_implied(given, targets_of(given, stored))
     judgement = judge(given, stored)
     _raise_invalid(judgement.invalid)
     if judgement.conflicts:

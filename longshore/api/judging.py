@@ -7,7 +7,7 @@ from typing import Any, Literal
 from longshore.api.judging_checks import unmeasurable
 from longshore.api.problems import FieldProblem
 from longshore.api.requests import ApplyBody, Source
-from longshore.planning.servable import unservable
+from longshore.planning.servable import undelegated, unservable
 from longshore.spec.checking import DocumentError, check, did_you_mean, identity
 from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.documents import Deployment, Document, Freeze, ModelVersion, Target
@@ -101,7 +101,7 @@ def read(body: ApplyBody) -> tuple[list[Given], list[FieldProblem]]:
 def judge(given: Sequence[Given], stored: Stored) -> Judgement:
     """Judge every document."""
     judgement = Judgement()
-    targets = dict(stored.targets) | {one.name: one.document.spec for one in given if isinstance(one.document, Target)}
+    targets = targets_of(given, stored)
     deployments = set(stored.deployments) | {one.name for one in given if isinstance(one.document, Deployment)}
     versions = dict(stored.versions) | {
         (one.document.metadata.model, one.document.metadata.version): one.document.spec
@@ -125,6 +125,11 @@ def judge(given: Sequence[Given], stored: Stored) -> Judgement:
                 _judge_serving(one, one.document.spec, target, versions, judgement)
             _judge_deployment(one, one.document, stored, judgement)
     return judgement
+
+
+def targets_of(given: Sequence[Given], stored: Stored) -> dict[str, TargetSpec]:
+    """Every target by its name, as it will be."""
+    return dict(stored.targets) | {one.name: one.document.spec for one in given if isinstance(one.document, Target)}
 
 
 def _judge_target(one: Given, document: Target, stored: Stored, judgement: Judgement) -> None:
@@ -179,9 +184,8 @@ def _judge_serving(
     versions: Mapping[tuple[str, str], ModelVersionSpec],
     judgement: Judgement,
 ) -> None:
-    if spec.rollout.delegate is not None and target.sagemaker is None:
-        message = f"target {spec.target} is {target.backend}, and updates nothing by itself: remove delegate"
-        judgement.invalid.append(one.problem("spec.rollout.delegate", message))
+    if refused := undelegated(spec, target):
+        judgement.invalid.append(one.problem(*refused))
     version = versions.get((spec.model, spec.version))
     if version is not None and (found := unservable(version, target)):
         field, why = found

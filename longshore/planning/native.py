@@ -3,7 +3,12 @@
 The words are general; the numbers are those that SageMaker takes.
 """
 
+from typing import Literal
+
 from longshore.spec.base import Value
+
+Shift = Literal["rolling", "allAtOnce", "canary", "linear"]
+"""How the traffic comes to the new copies: with each batch, or once all of them are there."""
 
 
 class Portion(Value):
@@ -37,11 +42,31 @@ class NativePolicy(Value):
     """Seconds after which the platform gives up, and goes back."""
     alarms: tuple[str, ...] = ()
     """Any of them makes it go back."""
+    shift: Shift = "rolling"
+    step: int = 0
+    """Percent of the traffic of the first step of a canary, or of each step of a linear shift."""
+    keep_s: int = 0
+    """Seconds for which the old copies are kept after a shift that was not rolling."""
+
+    @property
+    def steps(self) -> int:
+        """Steps of the traffic, of a shift that is not rolling."""
+        return {"allAtOnce": 1, "canary": 2}.get(self.shift) or -(-100 // max(1, self.step))
+
+    def beside(self, copies: int) -> int:
+        """Copies that the platform starts beside the old ones."""
+        return self.batch.count(copies) if self.shift == "rolling" else copies
 
     def told(self, copies: int) -> str:
         """For people: `batches of 25% (1 of 4), 30 s apart, back on alarm errors`."""
         watched = f", back on alarm {' or '.join(self.alarms)}" if self.alarms else ", watched by no alarm"
-        return f"batches of {self.batch.told(copies)}, {self.wait_s} s apart{watched}"
+        how = {
+            "rolling": f"batches of {self.batch.told(copies)}, {self.wait_s} s apart",
+            "allAtOnce": f"all traffic at once, then {self.wait_s} s",
+            "canary": f"{self.step}% of the traffic, after {self.wait_s} s the rest",
+            "linear": f"{self.step}% more of the traffic every {self.wait_s} s",
+        }[self.shift]
+        return f"{how}{watched}"
 
 
 class NativeStatus(Value):

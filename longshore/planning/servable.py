@@ -2,6 +2,8 @@
 
 from typing import Final
 
+from longshore.spec.delegation import only_for_endpoints, undelegable, unfit_batch
+from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.target import TargetSpec
 
@@ -45,3 +47,21 @@ def not_for_sagemaker(spec: ModelVersionSpec) -> Problem | None:
     if server.smoke is not None and (server.smoke.method, server.smoke.path) != ("POST", "/invocations"):
         return "spec.server.smoke", "SageMaker passes on POST /invocations alone: let the smoke test be that"
     return None
+
+
+def is_classic(target: TargetSpec | None) -> bool:
+    """Whether each deployment has an endpoint of its own there, which SageMaker alone updates."""
+    return target is not None and target.sagemaker is not None and target.sagemaker.endpoint is None
+
+
+def undelegated(spec: DeploymentSpec, target: TargetSpec) -> Problem | None:
+    """What keeps a deployment's updates from being handed to its target, by the field; None when nothing does."""
+    if spec.rollout.delegate is None:
+        return None
+    if target.sagemaker is None:
+        return "spec.rollout.delegate", f"target {spec.target} updates nothing by itself: remove it"
+    if is_classic(target):
+        why = undelegable(spec.rollout) or unfit_batch(spec.rollout, spec.copies)
+    else:
+        why = only_for_endpoints(spec.rollout)
+    return ("spec.rollout", why) if why else None

@@ -1,7 +1,7 @@
 """How an update is handed to the platform, and followed to its end with the truth about what came of it.
 
-What people may ask of it is in `controls`, and what is judged of a status in `verdict`. Room for one batch is held for
-as long as it lasts, so that no other deployment is promised what the platform will take.
+What people may ask of it is in `controls`, and what is judged of a status in `verdict`. Room for what the platform
+starts beside the old copies is held for as long as it lasts, so that no other deployment is promised that.
 """
 
 from collections.abc import Callable
@@ -77,7 +77,7 @@ def advance(order: OperationOrder, state: DelegatedState, facts: Facts) -> Decis
     turn = DelegatedTurn(order, state, facts)
     if not state.started:
         turn.become(started=True)
-        turn.emit(EventType.ROLLOUT_STARTED, _started(turn), actor=order.actor, strategy="rolling", delegate=True)
+        turn.emit(EventType.ROLLOUT_STARTED, _started(turn), actor=order.actor, strategy=turn.strategy, delegate=True)
     if decision := controls.obey(turn) or _mind_trouble(turn) or turn.owed():
         return decision
     for _ in range(STAGES_AT_ONCE):
@@ -133,10 +133,10 @@ def give_up_warm(turn: DelegatedTurn) -> Decision | None:
 
 
 def reserve(turn: DelegatedTurn) -> Decision | None:
-    """Hold the room of the one batch that the platform starts beside the old copies, or wait for it."""
+    """Hold the room of what the platform starts beside the old copies, or wait for it."""
     order, grant = turn.order, turn.facts.grant
     if grant is None:
-        size = turn.policy.batch.count(max(1, turn.spec.copies)) if turn.spec.copies else 0
+        size = turn.policy.beside(turn.spec.copies) if turn.spec.copies else 0
         if not size:
             turn.become(stage=Stage.HOLD)
             return None

@@ -1,11 +1,21 @@
 """A turn of a delegated update: it knows the two versions, and which of them the platform is asked for."""
 
+from typing import Final
+
 from longshore.planning.delegated.policy import native_policy
 from longshore.planning.delegated.state import DelegatedState
-from longshore.planning.native import NativePolicy
+from longshore.planning.native import NativePolicy, Shift
 from longshore.planning.operation import VersionFacts, Warm
+from longshore.planning.rollout.strategy import Taken
 from longshore.planning.turn import Turn
 from longshore.planning.words import Progress
+
+STRATEGIES: Final[dict[Shift, Taken]] = {
+    "rolling": "rolling",
+    "allAtOnce": "blueGreen",
+    "canary": "canary",
+    "linear": "canary",
+}
 
 
 class DelegatedTurn(Turn[DelegatedState]):
@@ -41,10 +51,15 @@ class DelegatedTurn(Turn[DelegatedState]):
         return native_policy(self.spec.rollout, self.spec.copies)
 
     @property
+    def strategy(self) -> Taken:
+        """What our own strategies call the way that the platform takes."""
+        return STRATEGIES[self.policy.shift]
+
+    @property
     def warm(self) -> Warm | None:
         """What is kept warm now."""
         return self.state.warm
 
     def progress(self) -> Progress:
         """What people watch: the copies as observed; how far the batches are, only the platform knows."""
-        return super().progress().model_copy(update={"strategy": "rolling"})
+        return super().progress().model_copy(update={"strategy": self.strategy})

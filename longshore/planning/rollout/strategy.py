@@ -4,6 +4,7 @@ from typing import Literal, NamedTuple
 
 from longshore.planning.operation import VersionFacts
 from longshore.planning.requests import Refusal
+from longshore.spec.delegation import is_whole
 from longshore.spec.deployment import RolloutPolicy
 from longshore.spec.quantities import format_duration
 
@@ -21,10 +22,7 @@ def choose(policy: RolloutPolicy, new: VersionFacts, old: VersionFacts | None) -
     """The strategy of a rollout from `old` to `new`; refused when the versions exclude each other and it mixes them."""
     alone = _alone(new, old)
     if policy.delegate is not None and old is not None:
-        if alone:
-            message = f"{alone}, which SageMaker's batches would do: remove delegate, and use blueGreen or auto"
-            return Refusal(reason="SideBySide", message=message)
-        return Chosen("rolling", f"handed to SageMaker: batches of {policy.batch}, {policy.bake:g} s apart")
+        return _handed_over(policy, alone)
     if policy.strategy == "blueGreen":
         return Chosen("blueGreen", "as the policy says")
     if policy.strategy in {"rolling", "canary"}:
@@ -37,6 +35,19 @@ def choose(policy: RolloutPolicy, new: VersionFacts, old: VersionFacts | None) -
     if policy.keep_warm > 0:
         return Chosen("blueGreen", f"keepWarm: {format_duration(policy.keep_warm)} keeps the old copies beside the new")
     return Chosen("rolling", "nothing speaks against it")
+
+
+def _handed_over(policy: RolloutPolicy, alone: str | None) -> Chosen | Refusal:
+    """Of an update that the platform carries out, by whichever of its own ways is like the one asked for."""
+    apart = f"{policy.bake:g} s apart"
+    if is_whole(policy):
+        return Chosen("blueGreen", "handed to SageMaker: a second fleet, and all traffic at once")
+    if alone:
+        message = f"{alone}, which SageMaker would do: use strategy blueGreen where it is to be had, or remove delegate"
+        return Refusal(reason="SideBySide", message=message)
+    if policy.strategy == "canary":
+        return Chosen("canary", f"handed to SageMaker: a second fleet, and the traffic in steps, {apart}")
+    return Chosen("rolling", f"handed to SageMaker: batches of {policy.batch}, {apart}")
 
 
 def _alone(new: VersionFacts, old: VersionFacts | None) -> str | None:

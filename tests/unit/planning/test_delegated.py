@@ -86,6 +86,17 @@ def test_a_policy_is_put_into_the_platforms_numbers(
     assert asked.alarms == ("errors",)
 
 
+def test_strategies_become_the_shifts_of_an_endpoint_of_one_model() -> None:
+    def asked(**rollout: Any) -> tuple[str, int, int, int]:
+        made = native_policy(order(rollout={"bake": "1m", "deadline": "10m", **rollout}).spec.rollout, 4)
+        return made.shift, made.step, made.keep_s, made.limit_s
+
+    assert asked(strategy="blueGreen", keepWarm="5m") == ("allAtOnce", 0, 300, 960)
+    assert asked(strategy="canary", steps=[{"weight": 10}]) == ("canary", 10, 0, 1320)
+    assert asked(strategy="canary", steps=[{"weight": 25}, {"weight": 50}, {"weight": 75}]) == ("linear", 25, 0, 2640)
+    assert asked() == ("rolling", 0, 0, 2640)
+
+
 @given(st.integers(0, 100), st.one_of(st.integers(1, 50), st.floats(5, 50).map(lambda share: f"{share:.1f}%")))
 def test_whatever_the_spec_lets_through_is_within_the_platforms_bounds(copies: int, batch: int | str) -> None:
     spec = {"target": "t", "model": "m", "version": "1", "copies": copies}
@@ -107,9 +118,12 @@ def test_whatever_the_spec_lets_through_is_within_the_platforms_bounds(copies: i
     [
         ({"batch": 3}, "batch: 3 of 4 copies"),
         ({"batch": "60%"}, "5% to 50%"),
-        ({"bake": "2h"}, "bake is at most 1h"),
+        ({"bake": "2h"}, "at most 1h each"),
         ({"maxUnavailable": 1}, "maxUnavailable"),
-        ({"strategy": "blueGreen"}, "strategy blueGreen"),
+        ({"keepWarm": "2h"}, "at most 1h each"),
+        ({"strategy": "canary", "steps": [{"weight": 60}]}, "at most 50"),
+        ({"strategy": "canary", "steps": [{"weight": 20}, {"weight": 50}]}, "equal ones"),
+        ({"strategy": "canary", "steps": [{"weight": 20}, {"pause": "5m"}]}, "pauses and approvals"),
         ({"checks": [{"name": "errors", "metric": "error-rate", "max": 0.1}]}, "name them in alarms"),
         ({"delegate": None}, "set delegate: sagemaker"),
     ],

@@ -5,18 +5,11 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from longshore.emulator.consolidation import Consolidation
 from longshore.emulator.faults import named
-from longshore.emulator.instances import TYPES, room_of
-from longshore.emulator.placement import Free, fits, fits_an_empty, free_on, place, take
-from longshore.emulator.state import (
-    Blueprint,
-    Copy,
-    CopyState,
-    Fleet,
-    Instance,
-    InstanceState,
-)
+from longshore.emulator.instances import room_of
+from longshore.emulator.managed import ManagedScaling, useful_pools
+from longshore.emulator.placement import place
+from longshore.emulator.state import Blueprint, Copy, CopyState, Fleet, Instance, InstanceState
 
 if TYPE_CHECKING:
     from longshore.emulator.world import World
@@ -32,11 +25,7 @@ class Fleets:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._consolidation = Consolidation(world)
-
-    def stop_moving(self, fleet: Fleet) -> None:
-        """Give up what consolidation is about, before something else is done with a fleet's copies."""
-        self._consolidation.stop(fleet)
+        self.managed = ManagedScaling(world)
 
     def settle(self) -> bool:
         """Do what can be done now; True if anything was."""
@@ -81,31 +70,26 @@ class Fleets:
                 self._world.touch()
 
     def _settle(self, fleet: Fleet) -> bool:
-        before = (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
-        moved = False
+        def size() -> tuple[int, int, int, int]:
+            return len(fleet.instances), len(fleet.copies), len(fleet.waiting), fleet.desired
+
+        before = size()
         self._one_model_an_instance(fleet)
         self._place(fleet)
-        if fleet.managed and not fleet.sealed:
-            self._manage(fleet)
-            moved = self._consolidation.settle(fleet)
+        moved = self.managed.settle(fleet)
         self._level(fleet)
-        return moved or before != (len(fleet.instances), len(fleet.copies), fleet.desired, self._pending(fleet))
-
-    @staticmethod
-    def _pending(fleet: Fleet) -> int:
-        return sum(copy.state is CopyState.PENDING for copy in fleet.copies)
+        return moved or before != size()
 
     def _one_model_an_instance(self, fleet: Fleet) -> None:
         if fleet.blueprint is not None and not fleet.sealed:
             self.add_copies(fleet, fleet.blueprint, None, len(fleet.ready) - len(fleet.copies))
 
     def _place(self, fleet: Fleet) -> None:
-        for copy in fleet.copies:
-            if copy.state is CopyState.PENDING and not fleet.sealed:
-                found = place(copy, fleet.ready, [other for other in fleet.copies if other.instance is not None])
-                if found is not None:
-                    copy.instance, copy.accelerators = found
-                    self.load(copy)
+        for copy in fleet.waiting:
+            found = place(copy, fleet.ready, [other for other in fleet.copies if other.instance is not None])
+            if found is not None:
+                copy.instance, copy.accelerators = found
+                self.load(copy)
 
     def load(self, copy: Copy) -> None:
         """Bring image and model to the instance that a copy was given, and start it."""
@@ -142,53 +126,6 @@ class Fleets:
             if copy.state is CopyState.STARTING and not copy.was_ready:
                 self._world.copy_failed(copy.id, reason)
 
-    def _manage(self, fleet: Fleet) -> None:
-        """Managed instance scaling: as many instances as copies need, and none that stand idle, within its bounds."""
-        bounds = fleet.managed
-        if bounds is None:
-            return
-        least, most = bounds
-        if fleet.started:
-            fleet.desired = max(least, min(most, len(fleet.instances) + self._missing(fleet)))
-        for instance in fleet.ready:
-            if fleet.on(instance):
-                instance.idle_since = None
-            elif instance.idle_since is None:
-                instance.idle_since = self._world.now()
-                self._world.clock.call_later(self._world.durations.idle_release, self._world.touch)
-            elif not self._pending(fleet) and fleet.desired > least and self._idle_enough(instance):
-                fleet.desired -= 1
-                fleet.instances.remove(instance)
-
-    def _idle_enough(self, instance: Instance) -> bool:
-        since = instance.idle_since
-        return since is not None and self._world.now() - since >= self._world.durations.idle_release
-
-    def _missing(self, fleet: Fleet) -> int:
-        """How many more instances the waiting copies need, beside those that are being launched."""
-        coming = [i for i in fleet.instances if i.state is InstanceState.LAUNCHING]
-        bins = [free_on(instance.room, ()) for instance in coming]
-        kinds = [instance.type for instance in coming]
-        for copy in fleet.copies:
-            if copy.state is CopyState.PENDING:
-                self._pack(fleet, copy.blueprint, bins, kinds)
-        return len(bins) - len(coming)
-
-    @staticmethod
-    def _pack(fleet: Fleet, blueprint: Blueprint, bins: list[Free], kinds: list[str]) -> None:
-        for index, kind in enumerate(kinds):
-            made = blueprint.on(kind)
-            if made is not None and fits(made[0], bins[index]):
-                bins[index] = take(made[0], bins[index])
-                return
-        for kind in fleet.pools:
-            if fits_an_empty(blueprint, kind, TYPES[kind]):
-                made = blueprint.on(kind)
-                if made is not None:
-                    bins.append(take(made[0], free_on(TYPES[kind], ())))
-                    kinds.append(kind)
-                return
-
     def _level(self, fleet: Fleet) -> None:
         while len(fleet.instances) < fleet.desired and self._launch(fleet):
             pass
@@ -203,7 +140,7 @@ class Fleets:
     def _launch(self, fleet: Fleet) -> bool:
         """Ask for one instance, in the order of the pools; if none is to be had (False), it is asked for again."""
         capacity = self._world.faults.now.capacity
-        for kind in fleet.pools:
+        for kind in useful_pools(fleet):
             if kind not in capacity or self.count(kind) < capacity[kind]:
                 instance = Instance(kind, room_of(kind))
                 fleet.instances.append(instance)

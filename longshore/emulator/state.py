@@ -176,6 +176,11 @@ class Fleet:
             return [pool["InstanceType"] for pool in sorted(pools, key=lambda pool: int(pool["Priority"]))]
         return [str(self.settings["InstanceType"])]
 
+    @property
+    def waiting(self) -> list[Copy]:
+        """The copies that no instance has room for yet."""
+        return [copy for copy in self.copies if copy.state is CopyState.PENDING]
+
     def on(self, instance: Instance) -> list[Copy]:
         """The copies that hold room on an instance."""
         return [copy for copy in self.copies if copy.instance is instance]

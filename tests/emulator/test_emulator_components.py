@@ -194,6 +194,16 @@ def test_specifications_by_instance_type_are_described_in_place_of_the_single_on
     assert found["RuntimeConfig"]["PlacementStatus"] == [{"InstanceType": "ml.g5.12xlarge", "CurrentCopyCount": 1}]
 
 
+def test_managed_scaling_asks_for_a_type_that_the_copies_can_be_on(aws: Hosting) -> None:
+    pools = [{"InstanceType": "ml.g5.12xlarge", "Priority": 1}, {"InstanceType": "ml.g6e.xlarge", "Priority": 2}]
+    bounds = {"Status": "ENABLED", "MinInstanceCount": 1, "MaxInstanceCount": 2}
+    aws.endpoint(InstancePools=pools, ManagedInstanceScaling=bounds)
+    aws.component(InstanceType="ml.g6e.xlarge", wait=400)
+    assert aws.describe("llm")["RuntimeConfig"]["PlacementStatus"] == [
+        {"InstanceType": "ml.g6e.xlarge", "CurrentCopyCount": 1}
+    ]
+
+
 def test_one_specification_and_several_together_are_refused(aws: Hosting) -> None:
     aws.endpoint()
     with refused("ValidationException", "cannot be specified together"):

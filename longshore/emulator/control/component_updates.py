@@ -38,7 +38,7 @@ class ComponentStories:
         """Put a component into a status and let its story run."""
         component.status, component.modified = status, self._world.now()
         if (fleet := self._fleet_if_any(component)) is not None:
-            self._world.fleets.stop_moving(fleet)
+            self._world.fleets.managed.stop_moving(fleet)
         self._world.scripts.start(f"component/{component.name}", script)
         self._world.touch()
 

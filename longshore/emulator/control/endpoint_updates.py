@@ -45,7 +45,7 @@ class EndpointStories:
         """Put an endpoint into a status and let its story run."""
         endpoint.status, endpoint.modified = status, self._world.now()
         for fleet in endpoint.all_fleets():
-            self._fleets.stop_moving(fleet)
+            self._fleets.managed.stop_moving(fleet)
         self._world.scripts.start(f"endpoint/{endpoint.name}", script)
         self._world.touch()
 

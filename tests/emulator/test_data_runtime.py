@@ -5,17 +5,21 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
+import httpx
 import pytest
 from botocore import UNSIGNED
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from botocore.exceptions import ClientError, EventStreamError
-from data_world import BARE, PATIENCE, ROLE, Town, until
+from data_world import BARE, ROLE, Town, until
 
 from longshore.emulator.data import asking, reaper
+from longshore.emulator.data.credentials import OWN
 
 
 @pytest.fixture(scope="module")
@@ -122,8 +126,6 @@ def test_a_body_has_at_most_25_mb(town: Town) -> None:
 )
 @pytest.mark.parametrize("port", ["runtime_url", "url"])
 def test_who_does_not_sign_is_refused(town: Town, port: str, how: dict[str, Any], code: str) -> None:
-    from longshore.emulator.data.credentials import OWN
-
     keys = {"aws_access_key_id": OWN.access_key, "aws_secret_access_key": OWN.secret_key, **how}
     stranger = boto3.client(
         "sagemaker-runtime", endpoint_url=getattr(town.aws, port), region_name="eu-central-1", **keys
@@ -171,23 +173,39 @@ def test_least_outstanding_requests_go_round_a_copy_that_is_busy(town: Town) -> 
     town.endpoint("fair", RoutingConfig={"RoutingStrategy": "LEAST_OUTSTANDING_REQUESTS"})
     town.component("fair-digits", "echo", copies=2, endpoint="fair")
 
-    def served(question: Any) -> str:
-        answer = town.invoke("fair-digits", json.dumps(question).encode(), endpoint="fair")
-        return json.loads(answer)["SAGEMAKER_BIND_TO_PORT"] if question == "environment" else ""
+    def served() -> str:
+        told = json.loads(town.invoke("fair-digits", b'"environment"', endpoint="fair"))
+        return str(told["SAGEMAKER_BIND_TO_PORT"])
 
-    with ThreadPoolExecutor(1) as pool:
-        slow = pool.submit(served, {"sleep": 1.5})
-        copies = town.aws.plane.copies
-        until(lambda: 1 in copies.outstanding(list(copies.containers)).values())
-        assert len({served("environment") for _ in range(10)}) == 1
-        slow.result(PATIENCE)
-    assert len({served("environment") for _ in range(40)}) == 2
+    copies = town.aws.plane.copies
+    busy, idle = (copy.id for copy in town.aws.world.copies_of_component("fair-digits"))
+    copies.begin(busy)
+    try:
+        assert {served() for _ in range(20)} == {copies.containers[idle].url.rpartition(":")[2]}
+    finally:
+        copies.end(busy)
+    assert len({served() for _ in range(40)}) == 2
+
+
+@pytest.mark.parametrize("port", ["runtime_url", "url"])
+def test_a_body_in_chunks_is_one_body(town: Town, port: str) -> None:
+    """Proxies pass bodies on in chunks, whose whole has the hash that was signed."""
+    url, body = f"{getattr(town.aws, port)}/endpoints/fleet/invocations", b"one two three"
+    request = AWSRequest("POST", url, data=body, headers={"X-Amzn-SageMaker-Inference-Component": "digits"})
+    SigV4Auth(Credentials(OWN.access_key, OWN.secret_key), "sagemaker", "eu-central-1").add_auth(request)
+    answer = httpx.post(url, content=iter([b"one ", b"two ", b"three"]), headers=dict(request.headers), trust_env=False)
+    assert (answer.status_code, answer.content) == (200, b"digits: one two three")
+    other = httpx.post(url, content=iter([b"one ", b"two"]), headers=dict(request.headers), trust_env=False)
+    assert other.status_code == 403
 
 
 def test_a_process_that_dies_costs_its_call_and_is_back_soon(town: Town) -> None:
+    containers = [town.aws.plane.copies.containers[copy.id] for copy in town.aws.world.copies_of_component("digits")]
+    before = {container.pid for container in containers}
     assert refusal(town.runtime, "die")[:2] == (424, "ModelError")
-    assert call(town.runtime, b"?")["Body"].read() == b"digits: ?"
-    until(lambda: town.rested("digits"))
+    until(lambda: {container.pid for container in containers} != before and all(one.ready for one in containers))
+    until(lambda: len(town.aws.world.copies_of_component("digits")) == 2)
+    assert {call(town.runtime, b"?")["Body"].read() for _ in range(20)} == {b"digits: ?"}
 
 
 def test_copies_that_do_not_answer_their_pings_get_no_calls(town: Town) -> None:

@@ -20,6 +20,7 @@ def facts_of(view: View, now: datetime) -> DeploymentFacts:
         name=row.name,
         target=row.target,
         copies=row.spec.copies,
+        scaling=row.spec.scaling,
         version=rollout_version or row.version if succeeded else row.version,
         rollout_version=rollout_version,
         warm_version=row.warm.version if row.warm else None,

@@ -13,6 +13,7 @@ from longshore.planning.observed import Copy, CopyState, Difference
 from longshore.planning.shortage import INSUFFICIENT
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
+from longshore.spec.scaling import Scaling
 
 STALE_AFTER = timedelta(seconds=30)
 """An observation older than this is no longer news: a target is read about once a second."""
@@ -47,7 +48,9 @@ class DeploymentFacts(Value):
     name: str
     target: str
     copies: int
-    """Desired copies."""
+    """Desired copies, as accepted."""
+    scaling: Scaling | None = None
+    """By which the target's autoscaler chooses the copies instead."""
     version: str | None = None
     """The stable version; None until one succeeded."""
     rollout_version: str | None = None
@@ -69,6 +72,16 @@ class DeploymentFacts(Value):
     no_place: str | None = None
     """Why copies that are missing do not start; None where none is, or there is room."""
     now: datetime
+
+    @property
+    def wanted(self) -> int:
+        """Desired copies: as accepted, or as many as the target's autoscaler has chosen within its bounds."""
+        return self.copies if self.scaling is None else self.scaling.within(self.there)
+
+    @property
+    def there(self) -> int:
+        """Copies of the stable version that are meant to stay."""
+        return sum(copy.version == self.version and copy.state in _LIVING for copy in self.observed)
 
     @property
     def in_flight(self) -> bool:
@@ -144,7 +157,7 @@ def health(facts: DeploymentFacts) -> tuple[Health, Finding | None]:
     if len(deaf) == len(weighted):
         return Health.UNAVAILABLE, Finding(
             reason="NoTraffic",
-            message=f"{ready} of {facts.copies} copies are ready, but no traffic reaches them; {_follow(facts)}",
+            message=f"{ready} of {facts.wanted} copies are ready, but no traffic reaches them; {_follow(facts)}",
         )
     if deaf:
         share = sum(facts.traffic[version] for version in deaf)
@@ -153,7 +166,7 @@ def health(facts: DeploymentFacts) -> tuple[Health, Finding | None]:
             message=f"{share}% of the traffic goes to version {', '.join(deaf)}, which has no ready copy; "
             + _follow(facts),
         )
-    return (Health.HEALTHY, None) if ready >= facts.copies else (Health.DEGRADED, _not_ready(facts, ready))
+    return (Health.HEALTHY, None) if ready >= facts.wanted else (Health.DEGRADED, _not_ready(facts, ready))
 
 
 def drift(facts: DeploymentFacts) -> tuple[Drift, Finding | None]:
@@ -173,7 +186,7 @@ def drift(facts: DeploymentFacts) -> tuple[Drift, Finding | None]:
         if facts.kind is OperationKind.RETIRE or not strange:
             return Drift.IN_SYNC, None
         return Drift.DRIFTED, _foreign(facts, living, strange)
-    wanted = facts.copies if facts.version and not facts.retired else 0
+    wanted = facts.wanted if facts.version and not facts.retired else 0
     if strange := set(living) - ({facts.version} if wanted else set()) - {facts.warm_version}:
         return Drift.DRIFTED, _foreign(facts, living, strange)
     have = living[facts.version] if facts.version else 0
@@ -202,12 +215,24 @@ def _unwanted(facts: DeploymentFacts) -> Finding | None:
         )
     if facts.in_flight and facts.kind is OperationKind.RETIRE:
         return Finding(reason="Retiring", message=f"{facts.name} is being retired; {_follow(facts)}")
-    if facts.copies == 0:
+    if _sleeps(facts):
+        return Finding(
+            reason="ScaledToZero",
+            message="the autoscaler ended all copies, for no requests came: the next ones fail, and wake it; "
+            f"`longshore describe deployment {facts.name}`",
+        )
+    if facts.scaling is None and facts.copies == 0:
         return Finding(
             reason="ScaledToZero",
             message=f"no copies are desired; `longshore scale {facts.name} --copies 1` starts one",
         )
     return None
+
+
+def _sleeps(facts: DeploymentFacts) -> bool:
+    """Whether the target's autoscaler chose no copies at all, as its bounds allow it."""
+    rests = facts.version is not None and facts.observed_at is not None and not facts.in_flight
+    return rests and facts.scaling is not None and facts.wanted == 0 and not facts.differences
 
 
 def _of_operation(facts: DeploymentFacts) -> Finding | None:
@@ -220,7 +245,7 @@ def _of_operation(facts: DeploymentFacts) -> Finding | None:
 
 def _not_ready(facts: DeploymentFacts, ready: int) -> Finding:
     """Too few copies are ready: the first copy with a reason of its own speaks for them."""
-    count = f"{ready} of {facts.copies} copies are ready"
+    count = f"{ready} of {facts.wanted} copies are ready"
     if facts.no_place:
         cure = f"`longshore describe target {facts.target}` shows who holds them"
         return Finding(reason=INSUFFICIENT, message=f"{count}: {facts.no_place}; {cure}")

@@ -81,7 +81,9 @@ rule has a test of its own.
 def page() -> str:
     """docs/emulator.md."""
     parts = [HEAD, _fields(Durations, ("", "default", "seconds")), "\n", FAULTS, _fields(Faults, ("", "default", ""))]
-    parts.append(f"\n## Instances\n\nReal types with their accelerators, of these families: {_families()}.\n\n")
+    parts.append(
+        "\n## Instances\n\nReal types, with what they have. Copies are placed by these figures.\n\n" + _instances()
+    )
     parts.append(RULES_HEAD)
     for area, rules in RULES.items():
         parts.append(f"### {area}\n\n" + _table(("rule", "from"), [(rule.says, rule.source) for rule in rules]) + "\n")
@@ -97,8 +99,12 @@ def _fields(model: type[BaseModel], head: tuple[str, ...]) -> str:
     return _table(head, rows)
 
 
-def _families() -> str:
-    return ", ".join(sorted({f"`ml.{name.split('.')[1]}`" for name in TYPES}))
+def _instances() -> str:
+    rows = []
+    for name, room in TYPES.items():
+        devices = f"{room.accelerators} x {room.accelerator}, {room.accelerator_gib:g} GiB" if room.accelerators else ""
+        rows.append((f"`{name}`", str(room.vcpus), f"{room.memory_gib:g}", devices))
+    return _table(("type", "vCPUs", "memory GiB", "accelerators"), rows) + "\n"
 
 
 def _table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:

@@ -1,8 +1,7 @@
 """Real instance types and what is in them, as data.
 
-Sources, read in November 2026: the EC2 user guide's "Accelerated computing", "General purpose" and "Compute optimized"
-specification pages (docs.aws.amazon.com/ec2/latest/instancetypes/ac.html, gp.html, co.html): vCPUs, memory and
-accelerators are the same for the `ml.` type of that name. The accelerator's memory is one accelerator's.
+Source: EC2's `DescribeInstanceTypes`, as moto has recorded it; a test compares. An `ml.` type has what the EC2 type
+of that name has. The accelerator's memory is what its maker says of one device; EC2 counts what is left of it for use.
 """
 
 from typing import NamedTuple

@@ -1,8 +1,10 @@
 """Placement: never over capacity, and whatever fits is placed."""
 
+import pytest
 from botocore.session import get_session
 from hypothesis import given
 from hypothesis import strategies as st
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 
 from longshore.emulator.instances import TYPES, Room
 from longshore.emulator.placement import MIB_A_GIB, fits, free_on, place, take
@@ -90,6 +92,21 @@ def test_a_copy_goes_only_where_it_has_a_specification_for() -> None:
     found = place(copy, [five, six], [])
     assert found is not None
     assert found[0] is six
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_an_instance_has_what_ec2_says_of_its_type(name: str) -> None:
+    said = INSTANCE_TYPES[name.removeprefix("ml.")]
+    devices = (
+        said.get("GpuInfo", {}).get("Gpus") or said.get("InferenceAcceleratorInfo", {}).get("Accelerators")
+    ) or []
+    room = TYPES[name]
+    assert room.vcpus == said["VCpuInfo"]["DefaultVCpus"]
+    assert room.memory_gib * MIB_A_GIB == said["MemoryInfo"]["SizeInMiB"]
+    assert room.accelerators == sum(device["Count"] for device in devices)
+    for device in devices:
+        assert (room.accelerator or "").endswith(device["Name"])
+        assert 0.9 < device["MemoryInfo"]["SizeInMiB"] / (room.accelerator_gib * MIB_A_GIB) <= 1.01
 
 
 def test_every_type_of_the_table_is_one_that_sagemaker_hosts_on() -> None:

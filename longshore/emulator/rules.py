@@ -37,6 +37,8 @@ SEEN_EXISTS = f"[seen]({_SEEN}/ministryofjustice/modernisation-platform-environm
 SEEN_STUCK = f"[seen]({_SEEN}/aws/amazon-sagemaker-examples/issues/3432)"
 SEEN_HOSTING = f"[seen]({_SEEN}/aws/amazon-sagemaker-feedback/issues/49)"
 SEEN_CLASSIC = f"[seen]({_SEEN}/hashicorp/terraform-provider-aws/issues/40644)"
+SEEN_CAPACITY = f"[seen]({_SEEN}/aws/deep-learning-containers/pull/6673)"
+SEEN_QUOTA = f"[seen]({_SEEN}/aws/amazon-sagemaker-examples/issues/307)"
 SEEN_NOT_FOUND = f"[seen]({_SEEN}/aws/amazon-sagemaker-examples/issues/559)"
 
 RULES: dict[str, tuple[Rule, ...]] = {
@@ -91,7 +93,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule(
             "An instance that is not to be had is asked for again until the variant's timeout; then the endpoint is "
             "`Failed`.",
-            "`ProductionVariant.VariantInstanceProvisionTimeoutInSeconds`",
+            f"`ProductionVariant.VariantInstanceProvisionTimeoutInSeconds`; {SEEN_CAPACITY}",
             "test_capacity_that_comes_in_time_is_taken",
         ),
         Rule(
@@ -112,7 +114,7 @@ RULES: dict[str, tuple[Rule, ...]] = {
         Rule(
             "Beyond the account's limit for an instance type: `ResourceLimitExceeded`. There is no limit unless one is "
             "injected.",
-            "`CreateEndpoint`",
+            f"`CreateEndpoint`; {SEEN_QUOTA}",
             "test_a_request_above_the_accounts_quota_is_refused",
         ),
         Rule(

@@ -80,7 +80,7 @@ class SharedInventory:
             told = {"deployment": adoption.deployment, "version": adoption.version}
             tags = names.tags(**told, operation=str(adoption.fence.operation))
             await self._site.aws.call("sagemaker", "AddTags", ResourceArn=found.arn, Tags=tags)
-            await pages.write(turn, adoption.version, _page(adoption, found))
+            await pages.write(turn, adoption.version, _page(adoption, found, page))
             await self._give_up(turn, adoption)
         logger.info("taken over", component=adoption.component, copies=adoption.copies, **told)
 
@@ -144,20 +144,25 @@ class SharedInventory:
         return tags_of(answer.get("Tags", []))
 
 
-def _page(adoption: Adoption, found: Component) -> VersionPage:
-    need = adoption.spec.resources
-    return VersionPage(
-        model=adoption.model,
-        component=found.name,
-        level=adoption.copies,
-        count=adoption.copies,
-        accelerators=need.accelerators,
-        accelerator_memory_gib=need.accelerator_memory_gib,
-        specification=as_asked(found.specification),
-        ours=(adoption.copies,),
-        made=True,
-        had=found.current,
-    )
+def _page(adoption: Adoption, found: Component, before: VersionPage | None) -> VersionPage:
+    """What is noted of it; what was noted before, as of its autoscaler, stays so."""
+    need, copies = adoption.spec.resources, adoption.copies
+    page = before or VersionPage(model=adoption.model, component=found.name, level=copies, count=copies)
+    told = {
+        "component": found.name,
+        "level": copies,
+        "count": copies,
+        "placement": {},
+        "accelerators": need.accelerators,
+        "accelerator_memory_gib": need.accelerator_memory_gib,
+        "specification": as_asked(found.specification),
+        "ours": (copies,),
+        "made": True,
+        "had": found.current,
+        "asked_at": None,
+        "handed": None,
+    }
+    return page.model_copy(update=told)
 
 
 def _ours(key: Key, page: VersionPage, found: Component | None) -> Found:

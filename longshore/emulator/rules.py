@@ -590,7 +590,7 @@ NOT_EMULATED: tuple[str, ...] = (
     "`SystemUpdating` and `OutOfService`: AWS's own maintenance.",
     "Instance types other than those in `longshore/emulator/instances.py`.",
     "What a real container and its GPU need: a copy's memory is counted, not measured.",
-    "Metrics of use: GPUs are told as used while their copy has a call; nothing is told of CPUs, memory and disks.",
+    "Metrics of GPUs' memory and of disks. A GPU is told as used while its copy has a call; CPUs, memory are measured.",
     "Composite alarms, alarms on anomalies, metric math beyond + - * / and FILL.",
     "CloudWatch's metrics and alarms by the Query protocol, which older SDKs speak.",
     "Scheduled and predictive scaling; notifications by SNS; stateful sessions.",

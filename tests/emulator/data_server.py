@@ -41,6 +41,11 @@ class Handler(BaseHTTPRequestHandler):
             case {"sleep": seconds}:
                 time.sleep(seconds)
                 self._reply(200, b"slept")
+            case {"burn": seconds}:
+                end = time.process_time() + seconds
+                while time.process_time() < end:
+                    pass
+                self._reply(200, b"burnt")
             case {"stream": parts, **rest}:
                 self._stream(parts, breaks="breaks" in rest)
             case _:

@@ -96,6 +96,15 @@ def test_how_many_calls_there_are_at_once_is_told_every_ten_seconds(town: Town) 
     assert used[0]["Unit"] == "Percent"
 
 
+def test_what_a_copys_process_uses_is_told_of_what_it_was_promised(town: Town) -> None:
+    town.invoke(body=json.dumps({"burn": 0.3}).encode())
+    town.clock.advance(60)
+    space = "/aws/sagemaker/InferenceComponents"
+    memory = statistics(town, "MemoryUtilizationNormalized", DIGITS, Namespace=space)[0]["Average"]
+    assert 0 < memory * 1024 / 100 < 200  # MiB of the 1024 that the component asks for
+    assert statistics(town, "CPUUtilization", DIGITS, Namespace=space, Statistics=["Maximum"])[0]["Maximum"] > 0
+
+
 def test_several_metrics_and_what_is_reckoned_from_them_come_in_one_answer(town: Town) -> None:
     for _ in range(3):
         town.invoke()

@@ -5,7 +5,7 @@ from http import HTTPStatus
 
 from longshore.emulator.data.targets import CallError, Share, Target
 from longshore.emulator.errors import AwsError
-from longshore.emulator.state import ACCOUNT, Component, CopyState, Endpoint, Fleet
+from longshore.emulator.state import ACCOUNT, Component, CopyState, Endpoint, Fleet, Need
 from longshore.emulator.world import World
 
 _SERVING = {"InService", "Updating", "SystemUpdating", "RollingBack", "UpdateRollbackFailed"}
@@ -98,11 +98,11 @@ class WorldHosting:
         output = config.request.get("AsyncInferenceConfig") if config is not None else None
         return Target(endpoint.name, shares, strategy=_strategy(fleets[0]), output=output)
 
-    def accelerators(self, copy: str) -> int:
-        """How many accelerators a copy has."""
+    def need(self, copy: str) -> Need:
+        """What a copy takes of its instance; nothing, if it is gone."""
         with self._world.lock:
             found = (known for known in self._world.copies() if known.id == copy and known.state is CopyState.READY)
-            return next((len(known.accelerators) for known in found), 0)
+            return next((known.need for known in found), Need())
 
 
 def _weight(fleet: Fleet, asked: str | None) -> float:

@@ -4,7 +4,7 @@ Source: SageMaker Developer Guide, "Amazon SageMaker AI metrics in Amazon CloudW
 microseconds; how many calls there are at once is averaged over ten seconds of the emulator's time.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from longshore.emulator.clock import Clock
@@ -78,17 +78,11 @@ class Meter:
         for metric in _metrics(target, variant, idle):
             self._series.put(metric, 0.0, at)
 
-    def were_used(self, target: Target, variant: str, copies: Iterable[tuple[float, int]]) -> None:
-        """Tell of each copy which share of the time, from 0 to 1, it was busy, and how many GPUs it has.
-
-        No GPU is looked at: one is in use while its copy has a call.
-        """
-        space = COMPONENTS if target.component else ENDPOINTS
-        for share, accelerators in copies:
-            values = {"GPUUtilizationNormalized": 100 * share, "GPUUtilization": 100 * share * accelerators}
-            for name, value in values.items() if accelerators else ():
-                for metric in _metrics(target, variant, name, space):
-                    self._series.put(metric, value, self._past())
+    def was_used(self, target: Target, variant: str, percent: Mapping[str, float]) -> None:
+        """Tell what a copy used: by a metric's name, a percentage."""
+        for name, value in percent.items():
+            for metric in _metrics(target, variant, name, COMPONENTS if target.component else ENDPOINTS):
+                self._series.put(metric, value, self._past())
 
     def _past(self) -> float:
         """An instant of the ten seconds that are over."""

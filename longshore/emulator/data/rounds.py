@@ -4,9 +4,10 @@ import math
 from collections.abc import Callable
 
 from longshore.emulator.clock import Clock, Timer
-from longshore.emulator.data.copies import Copies
+from longshore.emulator.data.copies import Copies, Load
 from longshore.emulator.data.hosting import WorldHosting
 from longshore.emulator.data.metering import HIGH_RESOLUTION, Meter
+from longshore.emulator.data.usage import Usages
 
 
 class Rounds:
@@ -34,20 +35,37 @@ class Rounds:
 
 
 class Looking:
-    """Tells how busy every copy is."""
+    """Tells how busy every copy is, and what it uses."""
 
     def __init__(self, hosting: WorldHosting, copies: Copies, meter: Meter) -> None:
         self._hosting = hosting
         self._copies = copies
         self._meter = meter
+        self._usages = Usages()
 
     def __call__(self) -> None:
         """One look at all that calls can be for."""
         for target in self._hosting.targets():
             for share in target.shares:
-                loads = [self._copies.load(copy) for copy in share.copies]
+                loads = {copy: self._copies.load(copy) for copy in share.copies}
                 if loads:
-                    self._meter.were_at_once(target, share.variant, sum(load.at_once for load in loads), len(loads))
-                    accelerators = [self._hosting.accelerators(copy) for copy in share.copies]
-                    used = [(load.busy, count) for load, count in zip(loads, accelerators, strict=True)]
-                    self._meter.were_used(target, share.variant, used)
+                    at_once = sum(load.at_once for load in loads.values())
+                    self._meter.were_at_once(target, share.variant, at_once, len(loads))
+                for copy, load in loads.items():
+                    self._meter.was_used(target, share.variant, self._percent(copy, load))
+
+    def _percent(self, copy: str, load: Load) -> dict[str, float]:
+        """What a copy used, of what it has. No GPU is looked at: it is in use while its copy has a call."""
+        need, found = self._hosting.need(copy), {}
+        if need.accelerators:
+            found["GPUUtilizationNormalized"] = 100 * load.busy
+            found["GPUUtilization"] = 100 * load.busy * need.accelerators
+        container = self._copies.containers.get(copy)
+        used = self._usages.look(container.pid) if container is not None and container.pid is not None else None
+        if used is not None:
+            found["CPUUtilization"] = 100 * used.cores
+            if need.cpus:
+                found["CPUUtilizationNormalized"] = 100 * used.cores / need.cpus
+            if need.memory_mib:
+                found["MemoryUtilizationNormalized"] = 100 * used.memory_mib / need.memory_mib
+        return found

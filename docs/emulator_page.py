@@ -31,6 +31,33 @@ endpoint configurations, models, inference components, their tags, the runtime's
 and scaling of components and variants are the emulator's own; everything else (S3, STS, ECR, EventBridge, the model
 registry) is [moto](https://docs.getmoto.org/)'s, in the same server on the same port. It listens on the loopback only.
 
+## Real processes behind the copies
+
+There is no container engine here. A file names the program that runs for an image, `*` standing for anything:
+
+```yaml
+images:
+  "*/echo:*": {command: [python, /srv/echo.py, --port, $(PORT)]}
+```
+
+```console
+$ longshore emulate sagemaker --images images.yaml
+```
+
+A command is a list of arguments, and no shell sees it; `$(PORT)`, `$(HOST)` and `$(MODEL_DIR)` in it are the copy's own.
+The program is asked as a container is: it listens on the port in `SAGEMAKER_BIND_TO_PORT` on 127.0.0.1, answers
+`GET /ping` with 200 once it can serve, and gets `POST /invocations`. The model's data, out of the emulator's S3, lie in
+the folder that `SM_MODEL_DIR` names; `CUDA_VISIBLE_DEVICES` are the accelerators that the copy was given. The
+container's `Environment` is passed on, and nothing of the caller's own. What is started ends with the emulator, also
+when that is killed.
+
+`longshore-serve` is known already: images whose names end in `longshore-serve` and a tag serve a scikit-learn or ONNX
+model by the Open Inference Protocol, its digest in `LONGSHORE_MODEL_DIGEST`. Copies of an image that nobody named are in
+service by the clock alone; calls of them say so.
+
+Calls are taken at `AWS_ENDPOINT_URL` like everything else, and several times faster at
+`AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`.
+
 ## In a test
 
 ```python

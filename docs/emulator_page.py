@@ -44,16 +44,16 @@ images:
 $ longshore emulate sagemaker --images images.yaml
 ```
 
-A command is a list of arguments, and no shell sees it; `$(PORT)`, `$(HOST)` and `$(MODEL_DIR)` in it are the copy's own.
-The program is asked as a container is: it listens on the port in `SAGEMAKER_BIND_TO_PORT` on 127.0.0.1, answers
+A command is a list of arguments, and no shell sees it; `$(PORT)`, `$(HOST)` and `$(MODEL_DIR)` in it are the copy's
+own. The program is asked as a container is: it listens on the port in `SAGEMAKER_BIND_TO_PORT` on 127.0.0.1, answers
 `GET /ping` with 200 once it can serve, and gets `POST /invocations`. The model's data, out of the emulator's S3, lie in
 the folder that `SM_MODEL_DIR` names; `CUDA_VISIBLE_DEVICES` are the accelerators that the copy was given. The
 container's `Environment` is passed on, and nothing of the caller's own. What is started ends with the emulator, also
 when that is killed.
 
 `longshore-serve` is known already: images whose names end in `longshore-serve` and a tag serve a scikit-learn or ONNX
-model by the Open Inference Protocol, its digest in `LONGSHORE_MODEL_DIGEST`. Copies of an image that nobody named are in
-service by the clock alone; calls of them say so.
+model by the Open Inference Protocol, its digest in `LONGSHORE_MODEL_DIGEST`. Copies of an image that nobody named are
+in service by the clock alone; calls of them say so.
 
 Calls are taken at `AWS_ENDPOINT_URL` like everything else, and several times faster at
 `AWS_ENDPOINT_URL_SAGEMAKER_RUNTIME`.
@@ -90,6 +90,9 @@ FAULTS = """\
 ```console
 $ curl -X PATCH $AWS_ENDPOINT_URL/_emulator/faults --json '{"capacity": {"ml.g5.12xlarge": 2}}'
 ```
+
+`GET /_emulator/instances` lists the instances, and `DELETE /_emulator/instances/ID` has one fail: its copies are gone
+at once, and AWS replaces it.
 
 """
 

@@ -63,6 +63,32 @@ class Fleets:
         fleet.copies.clear()
         fleet.instances.clear()
 
+    def lose(self, instance_id: str) -> bool:
+        """Take an instance away as a failure of its host does; it is replaced. False if there is none of that id."""
+        for endpoint in self._world.endpoints.values():
+            for fleet in endpoint.all_fleets():
+                for instance in fleet.instances:
+                    if instance.id == instance_id:
+                        self.managed.stop_moving(fleet)
+                        self._give_back(fleet, instance)
+                        return True
+        return False
+
+    def instances(self) -> list[dict[str, str]]:
+        """All instances: their ids, types, states, and whose they are."""
+        return [
+            {
+                "id": each.id,
+                "type": each.type,
+                "state": each.state,
+                "endpoint": fleet.endpoint,
+                "variant": fleet.variant,
+            }
+            for endpoint in self._world.endpoints.values()
+            for fleet in endpoint.all_fleets()
+            for each in fleet.instances
+        ]
+
     def _gone(self, fleet: Fleet, copy: Copy) -> None:
         with self._world.lock:
             if copy in fleet.copies:
@@ -102,29 +128,32 @@ class Fleets:
         seconds = times.copy_cached_load if artifacts in instance.cache else times.copy_load
         instance.cache.add(artifacts)
         slow = [factor for name, factor in self._world.faults.now.slow.items() if named([name], *_names(copy))]
-        self._world.clock.call_later(seconds * max(slow, default=1.0), lambda: self._loaded(copy))
+        self._world.clock.call_later(seconds * max(slow, default=1.0), partial(self._loaded, copy, copy.id))
 
-    def _loaded(self, copy: Copy) -> None:
+    def _loaded(self, copy: Copy, copy_id: str) -> None:
         with self._world.lock:
-            if copy.state is not CopyState.LOADING:
+            if copy.id != copy_id or copy.state is not CopyState.LOADING:
                 return
             copy.state = CopyState.STARTING
             reason = "did not pass the ping health check. Please check CloudWatch logs for this endpoint."
             self._world.clock.call_later(
                 copy.blueprint.start_seconds,
-                lambda: self._never_ready(
-                    copy, f"The primary container for production variant {copy.variant} {reason}"
+                partial(
+                    self._never_ready,
+                    copy,
+                    copy_id,
+                    f"The primary container for production variant {copy.variant} {reason}",
                 ),
             )
             if not named(self._world.faults.now.unhealthy, *_names(copy)):
                 self._world.plane.start(copy)
             self._world.touch()
 
-    def _never_ready(self, copy: Copy, reason: str) -> None:
+    def _never_ready(self, copy: Copy, copy_id: str, reason: str) -> None:
         # Only its first start has this deadline: a copy that was ready once and is started again stays what it is.
         with self._world.lock:
             if copy.state is CopyState.STARTING and not copy.was_ready:
-                self._world.copy_failed(copy.id, reason)
+                self._world.copy_failed(copy_id, reason)
 
     def _level(self, fleet: Fleet) -> None:
         while len(fleet.instances) < fleet.desired and self._launch(fleet):
@@ -174,12 +203,12 @@ class Fleets:
         """Take an instance away; copies of components that were on it wait for room elsewhere."""
         fleet.instances.remove(instance)
         for copy in fleet.on(instance):
-            wanted = copy.component is not None and copy.state is not CopyState.ENDING
             if copy.state in (CopyState.STARTING, CopyState.READY, CopyState.FAILED):
                 self._world.plane.end(copy)
-            fleet.copies.remove(copy)
-            if wanted:
-                self.add_copies(fleet, copy.blueprint, copy.component, 1)
+            if copy.component is None or copy.state is CopyState.ENDING:
+                fleet.copies.remove(copy)
+            else:
+                copy.requeue(self._world.now())
 
 
 def _is_ready(instance: Instance) -> bool:

@@ -152,6 +152,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "test_an_endpoint_scales_to_zero_instances_and_back",
         ),
         Rule(
+            "An instance that is lost is replaced, and its copies come back on it or another.",
+            "assumed",
+            "test_a_lost_instance_is_replaced_and_its_copies_come_back",
+        ),
+        Rule(
             "An endpoint that hosts inference components cannot be deleted.",
             SEEN_HOSTING,
             "test_an_endpoint_with_components_cannot_be_deleted",

@@ -140,8 +140,11 @@ class Emulator:
         return answer
 
     def _admin(self, request: Request) -> Response:
+        room, _, name = request.path.removeprefix(ADMIN).partition("/")
+        if room == "instances" and request.method in {"GET", "DELETE"}:
+            return self._instances(name if request.method == "DELETE" else None)
         if request.path != f"{ADMIN}faults":
-            return _json({"message": f"there is only {ADMIN}faults"}, HTTPStatus.NOT_FOUND)
+            return _json({"message": f"there are {ADMIN}faults and {ADMIN}instances"}, HTTPStatus.NOT_FOUND)
         try:
             match request.method:
                 case "PUT":
@@ -154,6 +157,14 @@ class Emulator:
             return _json({"message": str(error)}, HTTPStatus.BAD_REQUEST)
         self.world.touch()
         return _json(self.faults.now.model_dump(), HTTPStatus.OK)
+
+    def _instances(self, lost: str | None) -> Response:
+        """All instances; the one that is `lost` fails first."""
+        with self.world.lock:
+            if lost is not None and not self.world.fleets.lose(lost):
+                return _json({"message": f"there is no instance {lost}"}, HTTPStatus.NOT_FOUND)
+            self.world.touch()
+            return _json({"instances": self.world.fleets.instances()}, HTTPStatus.OK)
 
 
 def caller_of(request: Request) -> Caller:

@@ -39,6 +39,10 @@ class InstanceState(StrEnum):
 _serial = itertools.count(1)
 
 
+def _copy_id() -> str:
+    return f"copy-{next(_serial):06d}"
+
+
 @dataclass(frozen=True)
 class Container:
     """What a copy runs."""
@@ -104,7 +108,13 @@ class Copy:
     failure: str | None = None
     was_ready: bool = False
     """Whether it ever passed its health check."""
-    id: str = field(default_factory=lambda: f"copy-{next(_serial):06d}")
+    id: str = field(default_factory=_copy_id)
+
+    def requeue(self, now: float) -> None:
+        """Let it wait for room again, its instance being gone. What runs there by its old id is not it any more."""
+        self.id, self.created = _copy_id(), now
+        self.state, self.instance, self.accelerators = CopyState.PENDING, None, ()
+        self.failure, self.was_ready = None, False
 
     @property
     def need(self) -> Need:

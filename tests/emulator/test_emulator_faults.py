@@ -98,6 +98,31 @@ def test_faults_are_put_changed_and_cleared_over_the_admin_path(aws: Hosting) ->
     assert "nonsense" in refusal.json()["message"]
 
 
+def test_a_lost_instance_is_replaced_and_its_copies_come_back(aws: Hosting) -> None:
+    aws.endpoint()
+    aws.component(copies=2)
+    url = f"{aws.aws.url}/_emulator/instances"
+    [instance] = httpx.get(url).json()["instances"]
+    assert (instance["endpoint"], instance["type"], instance["state"]) == ("shared", "ml.g5.12xlarge", "Ready")
+    left = httpx.delete(f"{url}/{instance['id']}").json()["instances"]
+    assert [(each["id"] != instance["id"], each["state"]) for each in left] == [(True, "Launching")]
+    assert (aws.copies("llm"), aws.component_status("llm"), aws.status("shared")) == (0, "InService", "InService")
+    aws.until(lambda: aws.copies("llm") == 2)
+    assert httpx.delete(f"{url}/{instance['id']}").status_code == 404
+
+
+def test_an_instance_lost_in_an_update_delays_it(aws: Hosting) -> None:
+    aws.classic(count=2)
+    update = aws.classic_config("classic-two", model="two", count=2)
+    aws.api.update_endpoint(EndpointName="classic", EndpointConfigName=update)
+    aws.clock.advance(200)
+    [_, new] = aws.aws.world.fleets_of("classic", "main")
+    aws.aws.world.fleets.lose(new.instances[0].id)
+    aws.until(lambda: aws.status("classic") == "InService")
+    assert aws.api.describe_endpoint(EndpointName="classic")["EndpointConfigName"] == "classic-two"
+    assert aws.instances("classic") == 2
+
+
 def test_a_fault_that_does_not_exist_is_an_error(aws: Hosting) -> None:
     with pytest.raises(ValidationError):
         aws.aws.faults.set(nonsense=True)

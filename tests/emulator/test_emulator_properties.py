@@ -153,6 +153,17 @@ def sick(images: list[str]) -> Step:
     return lambda account: account.world.faults.set(unhealthy=images)
 
 
+def lose(number: int) -> Step:
+    def step(account: Account) -> None:
+        instances = account.world.fleets.instances()
+        if instances:
+            account.world.fleets.lose(instances[number % len(instances)]["id"])
+            account.world.touch()
+        account.check()
+
+    return step
+
+
 def advance(seconds: int) -> Step:
     return lambda account: account.advance(seconds)
 
@@ -166,6 +177,7 @@ steps = st.one_of(
     st.builds(alarm, st.booleans()),
     st.builds(capacity, st.integers(0, MOST)),
     st.builds(sick, st.sampled_from([[], ["image:2"]])),
+    st.builds(lose, st.integers(0, MOST)),
     st.builds(advance, st.sampled_from([10, 60, 200, 700])),
 )
 

@@ -56,7 +56,7 @@ def news(deployment: str, before: Differences, now: Differences, at: datetime) -
     if set(before) == set(now):
         return None
     if not now:
-        message = f"nothing is changed by somebody else any more: it was {said(before[0])}"
+        message = f"no change by somebody else is left; it was: {said(before[0])}"
         return Event(at=at, deployment=deployment, type=EventType.DRIFT_ENDED, message=message)
     found = [one.model_dump(mode="json", include={"version", "what", "wanted", "found"}) for one in now]
     evidence = {"reason": CHANGED_OUTSIDE, "differences": found}

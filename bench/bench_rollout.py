@@ -133,19 +133,23 @@ class Rollouts:
         spec = DeploymentSpec.model_validate(
             {"target": TARGET, "model": MODEL, "version": version, "copies": self._copies, "rollout": policy}
         )
-        facts = VersionFacts(version=version, resources=Resources(accelerators=1))
-        key = f"{self._name}-{number}"
-        request = ApplyRequest(actor="bench", key=key, name=self._name, spec=spec, facts=facts)
-        start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
-            DEPLOYMENT_WORKFLOW,
-            id=workflow_id(self._name),
-            task_queue=TASK_QUEUE,
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-        )
-        answer: Answer = await self._client.execute_update_with_start_workflow(
-            "apply", request, id=key, result_type=Answer, start_workflow_operation=start
-        )
-        return answer
+        return await applied(self._client, self._name, spec, f"{self._name}-{number}")
+
+
+async def applied(client: Client, name: str, spec: DeploymentSpec, key: str) -> Answer:
+    """Have a deployment take a specification whose copies need one accelerator each."""
+    facts = VersionFacts(version=spec.version, resources=Resources(accelerators=1))
+    request = ApplyRequest(actor="bench", key=key, name=name, spec=spec, facts=facts)
+    start: WithStartWorkflowOperation[Any, None] = WithStartWorkflowOperation(
+        DEPLOYMENT_WORKFLOW,
+        id=workflow_id(name),
+        task_queue=TASK_QUEUE,
+        id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+    )
+    answer: Answer = await client.execute_update_with_start_workflow(
+        "apply", request, id=key, result_type=Answer, start_workflow_operation=start
+    )
+    return answer
 
 
 class References:

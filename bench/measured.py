@@ -4,7 +4,8 @@ import os
 import shutil
 import statistics
 import tempfile
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,3 +66,16 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     shown = [f"| {' | '.join(line)} |" for line in cells]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(shown)
+
+
+def waited(reached: Callable[[], bool], interval: float, within: float) -> None:
+    """Look every so many seconds until it is so.
+
+    Raises:
+        TimeoutError: it was not, within so many seconds.
+    """
+    deadline = time.monotonic() + within
+    while not reached():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {within:g} s")
+        time.sleep(interval)

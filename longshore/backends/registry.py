@@ -20,6 +20,10 @@ def backend_for(target_name: str, spec: TargetSpec, settings: Settings, notebook
     """
     if spec.backend == "local":
         return LocalBackend(target_name, settings.agent_socket)
+    if spec.sagemaker is not None and spec.sagemaker.endpoint is None:
+        from longshore.backends.sagemaker.classic import ClassicBackend
+
+        return ClassicBackend(target_name, spec.sagemaker, notebook_of(target_name))
     if spec.sagemaker is not None:
         from longshore.backends.sagemaker.backend import SageMakerBackend
 

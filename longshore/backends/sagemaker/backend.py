@@ -1,17 +1,13 @@
 """The Backend port over a SageMaker endpoint that many models share."""
 
-import asyncio
-import json
-import time
 from typing import Any
 
 from longshore.backends.inventory import Adoption, Found
 from longshore.backends.notebook import Notebook
-from longshore.backends.port import BackendError, CopiesLevel, Handover, HttpAnswer
-from longshore.backends.sagemaker import picture
+from longshore.backends.port import CopiesLevel, Handover, HttpAnswer
+from longshore.backends.sagemaker import asking, picture
 from longshore.backends.sagemaker.components import Components
 from longshore.backends.sagemaker.endpoint import SharedEndpoint
-from longshore.backends.sagemaker.errors import AbsentError, AwsError
 from longshore.backends.sagemaker.inventory import SharedInventory
 from longshore.backends.sagemaker.native import NativeComponentUpdates
 from longshore.backends.sagemaker.pages import VersionPage
@@ -25,13 +21,7 @@ from longshore.spec.model_version import ModelVersionSpec
 from longshore.spec.sagemaker import SageMakerTarget
 from longshore.spec.target import Host
 
-MODEL_ERROR = 424
-"""SageMaker's status when the container itself answered with an error."""
-LONGEST_INVOCATION_S = 70.0
-"""SageMaker gives up on a container after 60 s."""
 LOG_GROUP = "/aws/sagemaker/InferenceComponents/"
-LOG_STREAMS = 10
-"""Newest streams that are read for the last lines; each copy's container has its own."""
 
 
 class SageMakerBackend:
@@ -92,31 +82,9 @@ class SageMakerBackend:
         )
 
     async def send(self, copy: Copy, method: str, path: str, body: Any | None, timeout: float) -> HttpAnswer:
-        """Send one request to the component of a copy; which of its copies answers, SageMaker chooses.
-
-        Raises:
-            BackendError: reason `CopyUnreachable` for anything but POST /invocations; or AWS refused.
-        """
-        if (method, path) != ("POST", "/invocations"):
-            message = f"copy {copy.id} cannot be asked for {method} {path}: SageMaker passes on POST /invocations alone"
-            raise BackendError("CopyUnreachable", message, retryable=False)
-        began = time.monotonic()
-        try:
-            answer = await self.site.aws.call_within(
-                min(timeout, LONGEST_INVOCATION_S),
-                "sagemaker-runtime",
-                "InvokeEndpoint",
-                EndpointName=self.site.spec.endpoint,
-                InferenceComponentName=component_of(copy.id),
-                ContentType="application/json",
-                Body=json.dumps(body).encode(),
-            )
-            content = await asyncio.to_thread(answer["Body"].read)
-        except AwsError as error:
-            if error.code != "ModelError":
-                raise
-            return HttpAnswer(status=MODEL_ERROR, body=error.said.encode(), seconds=time.monotonic() - began)
-        return HttpAnswer(status=200, body=content, seconds=time.monotonic() - began)
+        """Send one request to the component of a copy; see `asking.invoke`."""
+        where = {"EndpointName": self.site.spec.endpoint or "", "InferenceComponentName": component_of(copy.id)}
+        return await asking.invoke(self.site.aws, copy.id, method, path, body, timeout=timeout, **where)
 
     async def components(self) -> tuple[Found, ...]:
         """Everything on the endpoint whoever made it; see `Inventory`."""
@@ -149,36 +117,8 @@ class SageMakerBackend:
         return {"COMPONENT": component, "ENDPOINT": self.site.spec.endpoint, "VARIANT": self.site.spec.variant}
 
     async def logs(self, copy_id: str, tail: int) -> list[str]:
-        """The last lines that a component's copies wrote, as CloudWatch Logs has them.
-
-        SageMaker keeps them apart by container, which it does not name, so those of all copies come together.
-        """
-        group = LOG_GROUP + component_of(copy_id)
-        try:
-            streams = await self.site.aws.call(
-                "logs",
-                "DescribeLogStreams",
-                logGroupName=group,
-                orderBy="LastEventTime",
-                descending=True,
-                limit=LOG_STREAMS,
-            )
-        except AbsentError:
-            return []
-        answers = await asyncio.gather(
-            *(
-                self.site.aws.call(
-                    "logs",
-                    "GetLogEvents",
-                    logGroupName=group,
-                    logStreamName=stream["logStreamName"],
-                    limit=max(1, tail),
-                )
-                for stream in streams["logStreams"]
-            )
-        )
-        events = sorted((event["timestamp"], event["message"]) for answer in answers for event in answer["events"])
-        return [message.rstrip("\n") for _, message in events][-tail:] if tail else []
+        """The last lines that a component's copies wrote; see `asking.last_lines`."""
+        return await asking.last_lines(self.site.aws, LOG_GROUP + component_of(copy_id), tail)
 
 
 def component_of(copy_id: str) -> str:

@@ -36,6 +36,10 @@ class Names(Value):
         """The inference component of a version of a deployment."""
         return self._readable("component", deployment, version)
 
+    def endpoint(self, deployment: str) -> str:
+        """The classic endpoint of a deployment."""
+        return self._readable("endpoint", deployment, "")
+
     def model(self, deployment: str, version: str) -> str:
         """The model object of a version of a deployment; the same letters as its component, being another kind."""
         return self._readable("component", deployment, version)

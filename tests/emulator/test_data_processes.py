@@ -49,7 +49,7 @@ class Yard:
         return made
 
     async def asked(self, container: Container, question: Any) -> Any:
-        return (await self._client.post(f"{container.url}/invocations", json=question)).json()
+        return (await self._client.post(f"{container.channel.url}/invocations", json=question)).json()
 
 
 def bring(data: ModelData, folder: Path) -> None:
@@ -82,7 +82,7 @@ async def test_a_container_is_told_what_sagemaker_tells(yard: Yard, monkeypatch:
     await until(lambda: copy.ready)
     told = await yard.asked(copy, "environment")
     assert (told["ANSWER"], told["CUDA_VISIBLE_DEVICES"]) == ("42", "2,3")
-    assert told["SAGEMAKER_BIND_TO_PORT"] == copy.url.rpartition(":")[2]
+    assert told["SAGEMAKER_BIND_TO_PORT"] == copy.channel.url.rpartition(":")[2]
     assert told["SM_MODEL_DIR"] == f"{told['SAGEMAKER_BASE_DIR']}/model"
     assert "AWS_SECRET_ACCESS_KEY" not in told
     assert await yard.asked(copy, "model") == {"weights.txt": "s3://models/digits"}

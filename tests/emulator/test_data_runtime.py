@@ -181,7 +181,7 @@ def test_least_outstanding_requests_go_round_a_copy_that_is_busy(town: Town) -> 
     busy, idle = (copy.id for copy in town.aws.world.copies_of_component("fair-digits"))
     copies.begin(busy)
     try:
-        assert {served() for _ in range(20)} == {copies.containers[idle].url.rpartition(":")[2]}
+        assert {served() for _ in range(20)} == {copies.containers[idle].channel.url.rpartition(":")[2]}
     finally:
         copies.end(busy)
     assert len({served() for _ in range(40)}) == 2

@@ -5,7 +5,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+import httpcore
+
 from longshore.emulator.clock import Clock
+from longshore.emulator.data.channel import Channel
 from longshore.emulator.data.processes import Container
 from longshore.emulator.data.targets import Share
 
@@ -49,6 +52,17 @@ class Copies:
         """Those of a share whose process is ready."""
         containers = self.containers
         return [copy for copy in share.copies if (known := containers.get(copy)) is not None and known.ready]
+
+    def channel(self, copy: str) -> Channel:
+        """The way to a copy's process.
+
+        Raises:
+            httpcore.ConnectError: it has gone meanwhile.
+        """
+        container = self.containers.get(copy)
+        if container is None or container.channel is None:
+            raise httpcore.ConnectError(f"{copy} has no process")
+        return container.channel
 
     def outstanding(self, copies: list[str]) -> dict[str, int]:
         """How many calls wait for an answer, by copy."""

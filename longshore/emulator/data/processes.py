@@ -19,6 +19,7 @@ from typing import NamedTuple
 import httpx
 import structlog
 
+from longshore.emulator.data.channel import Channel
 from longshore.emulator.data.images import ImagesError, Program
 from longshore.emulator.data.model_data import ModelData, ModelDataError
 from longshore.emulator.data.reaper import MARK
@@ -69,8 +70,8 @@ class Container:
         self.ready = False
         self.failure: str | None = None
         """Why it cannot serve, if that is known: a `FailureReason`."""
-        self.url = ""
-        """Where it listens, while it is ready."""
+        self.channel: Channel | None = None
+        """The way to its process, while there is one."""
         self.pid: int | None = None
         self._work = work
         self._folder = folder
@@ -131,24 +132,26 @@ class Container:
         self.pid = process.pid
         gone = asyncio.create_task(process.wait())
         try:
-            return await self._watch(client, f"http://{LOOPBACK}:{port}", gone)
+            self.channel = Channel(f"http://{LOOPBACK}:{port}")
+            return await self._watch(client, self.channel, gone)
         finally:
             self._become(ready=False)
+            if self.channel is not None:
+                await self.channel.close()
             if self._ending.is_set():
                 self._send(signal.SIGTERM)
             await gone
             logger.info("copy's process ended", copy=self.copy, code=process.returncode)
             self._kill()
 
-    async def _watch(self, client: httpx.AsyncClient, url: str, gone: "asyncio.Task[int]") -> bool:
+    async def _watch(self, client: httpx.AsyncClient, channel: Channel, gone: "asyncio.Task[int]") -> bool:
         """Ping it until it is gone or shall end."""
         served = False
         ending = asyncio.create_task(self._ending.wait())
         try:
             while not gone.done() and not ending.done():
-                ready = await _pings(client, url)
+                ready = await _pings(client, channel.url)
                 served = served or ready
-                self.url = url
                 self._become(ready=ready and not gone.done() and not ending.done())
                 await asyncio.wait(
                     (gone, ending), timeout=_LOOK if ready else _START_LOOK, return_when="FIRST_COMPLETED"

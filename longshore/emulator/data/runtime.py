@@ -11,11 +11,10 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-import httpx
-
 from longshore.emulator.data import eventstream
 from longshore.emulator.data.asking import Asked, read
 from longshore.emulator.data.asynchronous import Outbox, Ticket
+from longshore.emulator.data.channel import FAILURES, TIMED_OUT, Reply
 from longshore.emulator.data.copies import Copies
 from longshore.emulator.data.credentials import CredentialsOf
 from longshore.emulator.data.hosting import WorldHosting
@@ -32,8 +31,6 @@ STREAM_SECONDS = 480.0
 """A streamed answer may last for 8 minutes, the guide says ("Inference options")."""
 _LONGEST_ORIGINAL = 1024
 """Characters of a model's own error message that a ModelError repeats."""
-_CONNECT_SECONDS = 5.0
-_UNKNOWN = "application/octet-stream"
 
 
 class Answer(NamedTuple):
@@ -54,6 +51,8 @@ class Handed(NamedTuple):
     able: int
     """Copies that could have had it."""
     began: float
+    """When the call came, and when it was handed over; by the performance counter."""
+    sent: float
 
 
 class Runtime:
@@ -67,15 +66,11 @@ class Runtime:
         self._meter = meter
         self._credentials_of = credentials_of
         self._chance = random.Random(0)  # noqa: S311 - which copy gets a call is no secret
-        limits = httpx.Limits(max_connections=None, max_keepalive_connections=256)
-        transport = httpx.AsyncHTTPTransport(verify=False, limits=limits)
         self._outbox = Outbox(storage, self._later)
-        self._client = httpx.AsyncClient(transport=transport, trust_env=False)
 
     async def close(self) -> None:
-        """Give up what waits, and let go of the connections to the models."""
+        """Give up what waits."""
         await self._outbox.close()
-        await self._client.aclose()
 
     async def answer(self, request: SignedRequest) -> Answer:
         """Answer a call; never raises for what a client can send."""
@@ -97,10 +92,10 @@ class Runtime:
         if target.output is not None:
             raise CallError("ValidationError", f"Endpoint {target.endpoint} is asynchronous: call InvokeEndpointAsync.")
         handed = self._hand(asked, target, began)
-        response = await self._send(handed)
+        reply = await self._send(handed)
         if asked.operation == "InvokeEndpointWithResponseStream":
-            return self._streamed(handed, response)
-        return await self._whole(handed, response)
+            return self._streamed(handed, reply)
+        return await self._whole(handed, reply)
 
     async def _later(self, asked: Asked) -> tuple[bytes, str]:
         """The answer to a call whose client does not wait for it.
@@ -109,8 +104,8 @@ class Runtime:
             CallError: there is none.
         """
         handed = self._hand(asked, self._target(asked), time.perf_counter())
-        response = await self._send(handed)
-        return await self._read(handed, response), response.headers.get("content-type", _UNKNOWN)
+        reply = await self._send(handed)
+        return await self._read(handed, reply), reply.content_type
 
     def _target(self, asked: Asked) -> Target:
         given = asked.parameters
@@ -128,76 +123,61 @@ class Runtime:
             raise CallError("ServiceUnavailable", _nobody(share, self._copies), 503)
         copy = choose_copy(able, target.strategy, self._copies.outstanding(able), self._chance)
         self._copies.begin(copy)
-        return Handed(asked, target, share, copy, len(able), began)
+        return Handed(asked, target, share, copy, len(able), began, time.perf_counter())
 
-    async def _send(self, handed: Handed) -> httpx.Response:
+    async def _send(self, handed: Handed) -> Reply:
         """Hand the call over and get the beginning of the model's answer."""
         headers = handed.asked.headers()
         if handed.target.adapter is not None:
             headers["X-Amzn-SageMaker-Adapter-Identifier"] = handed.target.adapter
-        sent = time.perf_counter()
         try:
-            url = f"{self._copies.containers[handed.copy].url}/invocations"
-            timeout = httpx.Timeout(handed.asked.seconds, connect=_CONNECT_SECONDS)
-            request = self._client.build_request(
-                "POST", url, content=handed.asked.body, headers=headers, timeout=timeout
-            )
-            response = await self._client.send(request, stream=True)
-        except (httpx.HTTPError, KeyError) as error:
-            self._done(handed, sent, 0)
+            channel = self._copies.channel(handed.copy)
+            reply = await channel.post(handed.asked.body, headers, handed.asked.seconds)
+        except FAILURES as error:
+            self._done(handed, 0)
             raise _no_answer(handed, error) from None
         except BaseException:
             self._copies.end(handed.copy)  # the client has gone
             raise
-        if not response.is_success:
-            await self._fail(handed, response, sent)
-        response.extensions["sent"] = sent
-        return response
+        if not 200 <= reply.status < 300:
+            original = (await self._read(handed, reply)).decode(errors="replace")[:_LONGEST_ORIGINAL]
+            raise _model_error(handed, reply.status, original)
+        return reply
 
-    async def _fail(self, handed: Handed, response: httpx.Response, sent: float) -> None:
-        try:
-            original = (await response.aread()).decode(errors="replace")[:_LONGEST_ORIGINAL]
-        except httpx.HTTPError:
-            original = ""
-        self._done(handed, sent, response.status_code)
-        raise _model_error(handed, response.status_code, original)
-
-    async def _whole(self, handed: Handed, response: httpx.Response) -> Answer:
-        body = await self._read(handed, response)
-        kind = response.headers.get("content-type", _UNKNOWN)
-        return Answer(200, [("Content-Type", kind), *_told(handed, response)], body)
-
-    async def _read(self, handed: Handed, response: httpx.Response) -> bytes:
+    async def _read(self, handed: Handed, reply: Reply) -> bytes:
         """The rest of the model's answer."""
-        sent = response.extensions["sent"]
         try:
-            body = await response.aread()
-        except httpx.HTTPError as error:
-            self._done(handed, sent, 0)
+            body = await reply.read()
+        except FAILURES as error:
+            self._done(handed, 0)
             raise _no_answer(handed, error) from None
         except BaseException:
             self._copies.end(handed.copy)
             raise
-        self._done(handed, sent, response.status_code)
+        finally:
+            await reply.close()
+        self._done(handed, reply.status)
         return body
 
-    def _streamed(self, handed: Handed, response: httpx.Response) -> Answer:
-        kind = response.headers.get("content-type", _UNKNOWN)
+    async def _whole(self, handed: Handed, reply: Reply) -> Answer:
+        body = await self._read(handed, reply)
+        return Answer(200, [("Content-Type", reply.content_type), *_told(handed, reply)], body)
+
+    def _streamed(self, handed: Handed, reply: Reply) -> Answer:
         headers = [
             ("Content-Type", eventstream.CONTENT_TYPE),
-            ("X-Amzn-SageMaker-Content-Type", kind),
-            *_told(handed, response),
+            ("X-Amzn-SageMaker-Content-Type", reply.content_type),
+            *_told(handed, reply),
         ]
-        return Answer(200, headers, self._parts(handed, response))
+        return Answer(200, headers, self._parts(handed, reply))
 
-    async def _parts(self, handed: Handed, response: httpx.Response) -> AsyncIterator[bytes]:
+    async def _parts(self, handed: Handed, reply: Reply) -> AsyncIterator[bytes]:
         """The answer's parts, each in a message, as they come; one that breaks off ends in an exception's message."""
-        sent, status = response.extensions["sent"], response.status_code
         first: float | None = None
         broke = False
         try:
-            async for part in response.aiter_bytes():
-                first = first if first is not None else time.perf_counter() - sent
+            async for part in reply.parts():
+                first = first if first is not None else time.perf_counter() - handed.sent
                 yield eventstream.payload_part(part)
                 if time.perf_counter() - handed.began > STREAM_SECONDS:
                     broke = True
@@ -205,20 +185,18 @@ class Runtime:
                         "ModelStreamError", "The model took too long.", "ModelInvocationTimeExceeded"
                     )
                     return
-        except httpx.HTTPError:
+        except FAILURES:
             broke = True
             yield eventstream.stream_error("ModelStreamError", "The stream from the model broke off.", "StreamBroken")
         finally:
-            await response.aclose()
-            self._done(handed, sent, status, first=first, broke=broke)
+            await reply.close()
+            self._done(handed, reply.status, first=first, broke=broke)
 
-    def _done(
-        self, handed: Handed, sent: float, status: int, *, first: float | None = None, broke: bool = False
-    ) -> None:
+    def _done(self, handed: Handed, status: int, *, first: float | None = None, broke: bool = False) -> None:
         """The copy is free again, and what happened is told."""
         self._copies.end(handed.copy)
-        model, whole = time.perf_counter() - sent, time.perf_counter() - handed.began
-        outcome = Outcome(handed.share.variant, handed.able, status, model, max(whole - model, 0.0), first, broke)
+        model, overhead = time.perf_counter() - handed.sent, handed.sent - handed.began
+        outcome = Outcome(handed.share.variant, handed.able, status, model, overhead, first, broke)
         self._meter.called(handed.target, outcome)
 
 
@@ -236,10 +214,10 @@ def _accepted(ticket: Ticket) -> Answer:
     return Answer(202, headers, json.dumps({"InferenceId": ticket.id}).encode())
 
 
-def _told(handed: Handed, response: httpx.Response) -> list[tuple[str, str]]:
+def _told(handed: Handed, reply: Reply) -> list[tuple[str, str]]:
     """What an answer says besides its body."""
     told = [("x-Amzn-Invoked-Production-Variant", handed.share.variant)]
-    attributes = response.headers.get("X-Amzn-SageMaker-Custom-Attributes")
+    attributes = reply.headers.get("x-amzn-sagemaker-custom-attributes")
     return [*told, ("X-Amzn-SageMaker-Custom-Attributes", attributes)] if attributes else told
 
 
@@ -256,7 +234,7 @@ def _model_error(handed: Handed, status: int, original: str) -> CallError:
 
 
 def _no_answer(handed: Handed, error: Exception) -> CallError:
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, TIMED_OUT):
         why = (
             "Your invocation timed out while waiting for a response from container primary. Review the latency metrics "
             "for each container in Amazon CloudWatch, resolve the issue, and try again."

@@ -35,7 +35,8 @@ def player() -> Iterator[Player]:
     """A stack with the SageMaker emulator in it, whose one image is a server of the standard library."""
     home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))
     images = home / "images.json"
-    images.write_text(json.dumps({"images": {IMAGE: {"command": [sys.executable, "-I", "-S", str(CONTAINER)]}}}))
+    command = [sys.executable, "-I", "-S", str(CONTAINER), f"--of={home}"]  # so that what is left of it can be told
+    images.write_text(json.dumps({"images": {IMAGE: {"command": command}}}))
     stack = Stack(home, LONGSHORE_EMULATE="sagemaker", LONGSHORE_EMULATOR_IMAGES=str(images))
     try:
         stack.up()
@@ -43,12 +44,7 @@ def player() -> Iterator[Player]:
     finally:
         stack.run("down", "--purge")
         shutil.rmtree(home, ignore_errors=True)
-    home_or_container = (str(home), str(CONTAINER))
-    left = [
-        process.pid
-        for process in psutil.process_iter()
-        if any(path in " ".join(_command(process)) for path in home_or_container)
-    ]
+    left = [process.pid for process in psutil.process_iter() if str(home) in " ".join(_command(process))]
     assert left == []
 
 

@@ -50,8 +50,8 @@ async def serve(model: Model, reader: asyncio.StreamReader, writer: asyncio.Stre
 
 
 def say(writer: asyncio.StreamWriter, status: str) -> None:
-    """A whole answer, which names the version."""
-    body = json.dumps({"version": os.environ["MODEL_VERSION"]})
+    """A whole answer, which names the version and the process."""
+    body = json.dumps({"version": os.environ["MODEL_VERSION"], "process": os.getpid()})
     head = f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n\r\n"
     writer.write(f"{head}{body}".encode())
 

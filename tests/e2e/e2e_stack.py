@@ -207,9 +207,10 @@ class Stack:
             assert sum(span["shares"].values()) == 100, span
         return [span["shares"] for span in spans]
 
-    def apply(self, document: dict[str, Any]) -> None:
-        """Apply one document, its version left out."""
-        self.run("apply", "-f", "-", stdin=json.dumps({"apiVersion": "longshore/v1", **document}))
+    def apply(self, *documents: dict[str, Any], options: tuple[str, ...] = (), exits: int = 0) -> None:
+        """Apply documents together, their API's version left out."""
+        manifests = "\n---\n".join(json.dumps({"apiVersion": "longshore/v1", **document}) for document in documents)
+        self.run("apply", "-f", "-", *options, stdin=manifests, exits=exits)
 
 
 class Followed:

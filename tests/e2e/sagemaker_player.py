@@ -27,6 +27,7 @@ SCENARIOS = Path(__file__).parents[1] / "scenarios"
 IMAGE = "stories:1"
 CONTAINER = Path(__file__).with_name("e2e_container.py")
 BUCKET = "stories"
+ROLE = "arn:aws:iam::123456789012:role/stories"
 REQUESTS_PER_SECOND = 12.0
 """Of each story: so that two cores hold several, and half a minute is samples enough."""
 MOST_BAKE_S = 6.0
@@ -113,15 +114,20 @@ class Player:
         """A client of the emulated AWS."""
         return boto3.client(
             service,
-            endpoint_url=self._aws["AWS_ENDPOINT_URL"],
+            endpoint_url=self.aws_url,
             aws_access_key_id=self._aws["AWS_ACCESS_KEY_ID"],
             aws_secret_access_key=self._aws["AWS_SECRET_ACCESS_KEY"],
             region_name="us-east-1",
         )
 
+    @property
+    def aws_url(self) -> str:
+        """Where the emulated AWS is."""
+        return self._aws["AWS_ENDPOINT_URL"]
+
     def faults(self, **faults: Any) -> None:
         """What goes wrong at the emulated AWS from now on; nothing, when nothing is given."""
-        httpx.put(f"{self._aws['AWS_ENDPOINT_URL']}/_emulator/faults", json=faults, timeout=10).raise_for_status()
+        httpx.put(f"{self.aws_url}/_emulator/faults", json=faults, timeout=10).raise_for_status()
 
     def play(self, story: Story) -> None:
         """Play a story from what is given to its end, and check that it is the rehearsal's."""
@@ -147,30 +153,38 @@ class Player:
             self.given_version(name, version, story.content["versions"].get(version, {}))
         self.stack.when_applied(name, target=name, **self._spec(name, story.given))
 
-    def given_endpoint(self, name: str, type_: str, instances: int) -> None:
-        """A target with an endpoint of its own, of so many instances."""
+    def given_endpoint(self, name: str, type_: str, instances: int, most: int | None = None) -> None:
+        """A target with an endpoint of its own: so many instances, and where `most` is given, up to that many."""
         sagemaker = {
             "region": "us-east-1",
             "endpoint": name,
-            "executionRole": "arn:aws:iam::123456789012:role/stories",
-            "instances": {"type": type_, "min": instances, "max": instances},
+            "executionRole": ROLE,
+            "instances": {"type": type_, "min": instances, "max": most or instances},
         }
         target = {"backend": "sagemaker", "sagemaker": sagemaker}
         self.stack.apply({"kind": "Target", "metadata": {"name": name}, "spec": target})
 
     def given_version(self, model: str, version: str, behaviour: dict[str, Any]) -> None:
         """A version whose container behaves as a rehearsal says, but for its start-up, which is what it is."""
-        said = {"errors": behaviour.get("errorRate", 0.0), "startup": 1e6 if behaviour.get("neverReady") else 0.0}
-        body = json.dumps(said).encode()
-        key = f"{model}-{version}.json"
-        self._s3.put_object(Bucket=BUCKET, Key=key, Body=body, ChecksumAlgorithm="SHA256")
+        self.stack.apply(self.version(model, version, behaviour))
+
+    def version(self, model: str, version: str, behaviour: dict[str, Any]) -> dict[str, Any]:
+        """Such a version's manifest; its artifact is on S3."""
+        uri, digest = self.artifact(f"{model}-{version}", behaviour)
         spec = {
-            "artifact": {"uri": f"s3://{BUCKET}/{key}", "digest": f"sha256:{hashlib.sha256(body).hexdigest()}"},
+            "artifact": {"uri": uri, "digest": digest},
             "server": {"image": IMAGE, "protocol": "http", "env": {"MODEL_VERSION": version}},
             "resources": {"accelerators": 1, "cpus": 1, "memoryGiB": 1, **behaviour.get("resources", {})},
             "sideBySide": behaviour.get("sideBySide", True),
         }
-        self.stack.apply({"kind": "ModelVersion", "metadata": {"model": model, "version": version}, "spec": spec})
+        return {"kind": "ModelVersion", "metadata": {"model": model, "version": version}, "spec": spec}
+
+    def artifact(self, name: str, behaviour: dict[str, Any]) -> tuple[str, str]:
+        """Put what makes a container behave so on S3; gives where it is, and its digest."""
+        said = {"errors": behaviour.get("errorRate", 0.0), "startup": 1e6 if behaviour.get("neverReady") else 0.0}
+        body = json.dumps(said).encode()
+        self._s3.put_object(Bucket=BUCKET, Key=f"{name}.json", Body=body, ChecksumAlgorithm="SHA256")
+        return f"s3://{BUCKET}/{name}.json", f"sha256:{hashlib.sha256(body).hexdigest()}"
 
     def _spec(self, name: str, given: dict[str, Any]) -> dict[str, Any]:
         """A deployment as the rehearsal has it, its waits and windows fitted to a slower flow of requests."""
@@ -233,7 +247,7 @@ class Player:
             assert found == wanted
 
     @contextmanager
-    def asked(self, name: str) -> Iterator[list[int]]:
+    def asked(self, name: str, per_second: float = REQUESTS_PER_SECOND) -> Iterator[list[int]]:
         """Requests on the beat, for the checks to measure; gives their statuses as they come."""
         over = threading.Event()
         statuses: list[int] = []
@@ -245,7 +259,7 @@ class Player:
                 while not over.wait(max(0.0, beat - time.monotonic())):
                     answer = client.post(url, content=b"{}", headers={"content-type": "application/json"})
                     statuses.append(answer.status_code)
-                    beat = max(beat + 1 / REQUESTS_PER_SECOND, time.monotonic())
+                    beat = max(beat + 1 / per_second, time.monotonic())
 
         thread = threading.Thread(target=ask, name=f"asks {name}")
         thread.start()

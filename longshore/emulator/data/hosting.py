@@ -1,6 +1,5 @@
 """Where calls go, as the emulated account has it: the way from a call's names to the copies that may take it."""
 
-from collections.abc import Iterator
 from http import HTTPStatus
 
 from longshore.emulator.data.targets import CallError, Share, Target
@@ -51,19 +50,24 @@ class WorldHosting:
                 raise _refused(f"Endpoint {endpoint} hosts no inference components, and {component} was asked for.")
             return self._of_variants(found, variant)
 
-    def targets(self) -> Iterator[Target]:
+    def targets(self) -> list[Target]:
         """All that calls can be for: every component, and every variant that has a model of its own."""
         with self._world.lock:
-            endpoints = [found for found in self._world.endpoints.values() if found.fleets]
-            components = [found for found in self._world.components.values() if found.base is None]
-            for component in components:
-                endpoint = self._world.endpoints.get(component.endpoint)
-                if endpoint is not None and component.variant in endpoint.fleets:
-                    yield self._on(endpoint, component)
-            for endpoint in endpoints:
-                if not endpoint.hosts_components:
-                    for variant in endpoint.fleets:
-                        yield self._of_variants(endpoint, variant)
+            endpoints = {name: found for name, found in self._world.endpoints.items() if found.fleets}
+            components = [
+                self._on(endpoints[component.endpoint], component)
+                for component in self._world.components.values()
+                if component.base is None
+                and component.endpoint in endpoints
+                and component.variant in endpoints[component.endpoint].fleets
+            ]
+            variants = [
+                self._of_variants(endpoint, variant)
+                for endpoint in endpoints.values()
+                if not endpoint.hosts_components
+                for variant in endpoint.fleets
+            ]
+            return components + variants
 
     def _of_component(self, endpoint: Endpoint, name: str | None) -> Target:
         if name is None:

@@ -25,6 +25,7 @@ ALL_AT_ONCE = f"[Guide: all at once]({_GUIDE}/deployment-guardrails-blue-green-a
 EXCLUSIONS = f"[Guide: exclusions]({_GUIDE}/deployment-guardrails-exclusions.html)"
 ALARMS = f"[Guide: auto-rollback]({_GUIDE}/deployment-guardrails-configuration.html)"
 ZERO = f"[Guide: scale to zero]({_GUIDE}/endpoint-auto-scaling-zero-instances.html)"
+ADAPTERS = f"[Guide: adapters]({_GUIDE}/realtime-endpoints-adapt.html)"
 PING = f"[Guide: your own inference code]({_GUIDE}/your-algorithms-inference-code.html)"
 SIGNING = "AWS Signature Version 4"
 METRICS = f"[Guide: metrics]({_GUIDE}/monitoring-cloudwatch.html)"
@@ -319,8 +320,13 @@ RULES: dict[str, tuple[Rule, ...]] = {
         ),
         Rule(
             "An adapter takes its base's copies and has none of its own; a base with adapters cannot be deleted.",
-            "`InferenceComponentSpecification`: BaseInferenceComponentName; the refusal is assumed",
+            f"`InferenceComponentSpecification`: BaseInferenceComponentName; {ADAPTERS}; the refusal is assumed",
             "test_an_adapter_uses_its_base_and_has_no_copies_of_its_own",
+        ),
+        Rule(
+            "An adapter is created with its artifacts alone: no resources, no copies.",
+            ADAPTERS,
+            "test_an_adapter_with_resources_of_its_own_is_refused",
         ),
         Rule(
             "A container that passes no health check within its timeout fails its component.",

@@ -63,8 +63,6 @@ def _need(specification: Specification) -> Need:
     least, most = required["MinMemoryRequiredInMb"], required.get("MaxMemoryRequiredInMb")
     if most is not None and least > most:
         raise invalid("MinMemoryRequiredInMb must be less than or equal to MaxMemoryRequiredInMb.")
-    if "NumberOfCpuCoresRequired" not in required and "NumberOfAcceleratorDevicesRequired" not in required:
-        raise invalid("One of NumberOfCpuCoresRequired and NumberOfAcceleratorDevicesRequired is required.")
     return Need(
         accelerators=math.ceil(required.get("NumberOfAcceleratorDevicesRequired", 0)),
         cpus=float(required.get("NumberOfCpuCoresRequired", 0)),

@@ -22,7 +22,7 @@ class InventoryActivities:
     async def accept(self, asked: AcceptInput) -> Observation:
         """Note something as a version of a deployment, as it is on the target."""
         if not isinstance(self._backend, Inventory):
-            message = f"target {asked.target} has nothing that somebody else could have made or changed"
+            message = f"nothing on target {asked.target} can be taken over: that is for endpoints which several share"
             raise BackendError("NothingToAdopt", message, retryable=False)
         found = await self._store.models.get(asked.model, asked.version)
         if found is None:

@@ -30,14 +30,17 @@ async def inventory_of(deps: Dependencies, target: str) -> Inventory:
     """The inventory of a target.
 
     Raises:
-        ProblemError: 404 for an unknown target; 409 where all that serves is Longshore's own.
+        ProblemError: 404 for an unknown target; 409 where nothing can be taken over; or it cannot be reached.
     """
     row = await deps.store.targets.get(target)
     if row is None:
         raise not_found("target", target)
-    backend = deps.backend_of(row.name, row.spec)
+    try:
+        backend = deps.backend_of(row.name, row.spec)
+    except BackendError as error:
+        raise _problem(error) from error
     if not isinstance(backend, Inventory):
-        message = f"target {target} is {row.spec.backend}: nobody but Longshore makes or changes anything there"
+        message = f"nothing on target {target} can be taken over: that is for endpoints which several share"
         raise refused("NothingToAdopt", message)
     return backend
 
@@ -164,6 +167,11 @@ async def _hand_over(deps: Dependencies, request: AdoptRequest) -> ChangeAnswer:
     return ChangeAnswer.model_validate(answer.model_dump())
 
 
+def _problem(error: BackendError) -> ProblemError:
+    """503 where it may work later, 409 where it cannot."""
+    return (unavailable if error.retryable else refused)(error.reason, error.message)
+
+
 async def _answered(target: str, reading: Awaitable[T]) -> T:
     """What a backend answers, in time.
 
@@ -174,9 +182,7 @@ async def _answered(target: str, reading: Awaitable[T]) -> T:
         async with asyncio.timeout(READ_TIMEOUT_SECONDS):
             return await reading
     except BackendError as error:
-        if error.retryable:
-            raise unavailable(error.reason, error.message) from error
-        raise refused(error.reason, error.message) from error
+        raise _problem(error) from error
     except TimeoutError as error:
         message = f"target {target} did not answer within {READ_TIMEOUT_SECONDS:.0f} s"
         raise unavailable("BackendUnavailable", message) from error

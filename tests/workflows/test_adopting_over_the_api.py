@@ -14,6 +14,8 @@ from longshore.api.app import create_app
 from longshore.api.dependencies import Dependencies
 from longshore.api.metrics import Metrics
 from longshore.api.temporal import DeploymentWorkflows
+from longshore.backends.local.backend import LocalBackend
+from longshore.backends.port import BackendError
 from longshore.backends.simulated.outside import Stranger
 from longshore.planning.requests import Answer
 from longshore.settings import Settings
@@ -44,7 +46,9 @@ async def api(world: World, tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
         return world.client
 
     def backend_of(name: str, spec: TargetSpec) -> Any:
-        return world.fleet.backend()
+        if spec.backend == "local":
+            raise BackendError("AgentUnavailable", f"the agent of {name} does not answer", retryable=True)
+        return world.fleet.backend() if name == TARGET else LocalBackend(name, settings.agent_socket)
 
     dependencies = Dependencies(
         settings=settings,
@@ -167,3 +171,14 @@ async def test_strangers_are_listed_shown_as_manifests_and_imported(world: World
     assert (again["changed"], again["message"]) == (False, "theirs is that already, as version 7")
     other = await api.post(f"{path}/theirs/import", json=query | {"deployment": "other"})
     assert other.json()["reason"] == "TakenAlready"
+
+
+async def test_where_nothing_can_be_taken_over_or_nobody_answers_that_is_said(
+    world: World, api: httpx.AsyncClient
+) -> None:
+    await world.store.targets.put("plain", TargetSpec(backend="simulated"), "ada")
+    await world.store.targets.put("away", TargetSpec(backend="local"), "ada")
+    wanted = {"plain": (409, "NothingToAdopt"), "away": (503, "AgentUnavailable"), "unknown": (404, "NotFound")}
+    for target, problem in wanted.items():
+        answer = await api.get(f"/v1/targets/{target}/components")
+        assert (answer.status_code, answer.json()["reason"]) == problem

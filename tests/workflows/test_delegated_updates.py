@@ -57,7 +57,7 @@ async def test_what_the_platform_cannot_do_is_refused_and_a_newer_revision_waits
         for verb in ("pause", "promote", "abort"):
             with pytest.raises(WorkflowUpdateFailedError) as refused:
                 await world.ask(verb)
-            assert refusal_of(refused.value).reason == "Delegated"
+            assert refusal_of(refused.value).reason == "HandedOver"
         await world.apply("3", **HANDED)
         assert (await world.ended_at(3)).phase is Phase.SUCCEEDED
         rows = await world.store.deployments.operations(NAME)

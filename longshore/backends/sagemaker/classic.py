@@ -69,7 +69,7 @@ class ClassicBackend:
         """Bring a deployment's endpoint to a level, as far as one change goes.
 
         Raises:
-            BackendError: `OneVersionAtATime`, not retryable; `EndpointBusy`, retryable; or AWS refused.
+            BackendError: `OtherVersionServes`, not retryable; `EndpointBusy`, retryable; or AWS refused.
             FenceRefusedError: a later step came first.
         """
         async with self.site.notebook.turn(level.deployment, level.fence) as turn:
@@ -162,7 +162,7 @@ class ClassicBackend:
             other = next((version for version, one in known.items() if one.made and one.count), None)
             if other is not None:
                 message = f"{level.deployment} is of version {other}: an endpoint serves one version at a time"
-                raise BackendError("OneVersionAtATime", message, retryable=False)
+                raise BackendError("OtherVersionServes", message, retryable=False)
             specification.checked(level.model, level.version, level.spec)
             config = self._configs.name(names, level, level.copies)
             endpoint = names.endpoint(level.deployment)

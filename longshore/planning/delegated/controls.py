@@ -5,7 +5,7 @@ from longshore.planning.delegated.turn import DelegatedTurn
 from longshore.planning.operation import Command, Decision
 from longshore.planning.words import EventType, Phase
 
-DELEGATED = "Delegated"
+HANDED_OVER = "HandedOver"
 """Why a verb is refused."""
 
 
@@ -42,10 +42,10 @@ def _obey(turn: DelegatedTurn, command: Command) -> Decision | None:
             alarms = turn.spec.rollout.alarms
             cure = f"an alarm of it ({alarms[0]}) makes SageMaker go back" if alarms else "wait for its end"
             told = f"is in SageMaker's hands, which cannot stop it: {cure}, or longshore rollout undo {name} after it"
-            turn.refuse(command, DELEGATED, told)
+            turn.refuse(command, HANDED_OVER, told)
         case _:
             told = f"is in SageMaker's hands, which cannot {_words(command)}: it ends by itself"
-            turn.refuse(command, DELEGATED, told)
+            turn.refuse(command, HANDED_OVER, told)
     return None
 
 

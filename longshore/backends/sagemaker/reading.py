@@ -33,6 +33,8 @@ class Pace(Value):
     """Between two looks at a component that nobody changes: the list does not tell when copies are lost."""
 
 
+LISTED_AT_ONCE = 100
+"""Components in a page of the list: the most that SageMaker gives; left to it, it gives 10."""
 DESCRIBED_AT_ONCE = 8
 """Descriptions under way together, in a whole reading."""
 
@@ -142,7 +144,11 @@ class Reader:
     async def _read_whole(self, noted: Noted) -> View:
         endpoint = await self.endpoint()
         listed = await self._site.aws.all(
-            "sagemaker", "ListInferenceComponents", "InferenceComponents", EndpointNameEquals=endpoint.name
+            "sagemaker",
+            "ListInferenceComponents",
+            "InferenceComponents",
+            EndpointNameEquals=endpoint.name,
+            MaxResults=LISTED_AT_ONCE,
         )
         known = self._view.components if self._view else {}
         asked = {page.component: page.asked_at for page in noted.versions.values()}

@@ -21,7 +21,8 @@ from longshore.backends.sagemaker.reading import Reader
 from longshore.backends.sagemaker.seen import Component
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.steps import busy
-from longshore.backends.sagemaker.trust import GRACE
+from longshore.backends.sagemaker.trust import GRACE, differences
+from longshore.planning import outside
 from longshore.planning.fence import Fence
 from longshore.planning.native import NativePolicy, NativeStatus, Portion
 
@@ -63,12 +64,24 @@ class NativeComponentUpdates:
                 return
             if seen.moving:
                 raise busy(seen.name, seen.status)
+            if asked is None:
+                self._mind_others(update, page, seen)
             handed = self._handed(update, page, seen, names)
             noted = page.model_copy(update={"handed": handed, "had": seen.current, "ours": _counts(page, handed)})
             await pages.write(turn, update.before, noted)
             await self._ask(update, noted, handed, names)
             await self._accept(turn, update.before, noted, handed, seen)
         logger.info("handed an update to SageMaker", component=page.component, version=update.version)
+
+    def _mind_others(self, update: Handover, page: VersionPage, seen: Component) -> None:
+        """An update would overwrite what somebody else changed, and nobody said that it shall.
+
+        Raises:
+            BackendError: reason `ChangedOutside`, not retryable.
+        """
+        if changed := tuple(differences(update.deployment, update.before, page, seen, self._reader.clock())):
+            message = f"{outside.told(changed)}, and was not overwritten: {outside.cures(update.deployment)}"
+            raise BackendError(outside.CHANGED_OUTSIDE, message, retryable=False)
 
     async def follow(self, deployment: str, fence: Fence) -> NativeStatus:
         """See how the last update stands, and move the page of a component that came to its end.

@@ -241,3 +241,16 @@ def test_a_policy_becomes_sagemakers_deployment_config() -> None:
         },
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
     }
+
+
+async def test_what_somebody_else_changed_is_not_overwritten_by_handing_over(fleet: Fleet) -> None:
+    await fleet.settled(2)
+    (name,) = fleet.components()
+    fleet.boto.update_inference_component_runtime_config(
+        InferenceComponentName=name, DesiredRuntimeConfig={"CopyCount": 3}
+    )
+    await fleet.later()
+    with pytest.raises(BackendError) as error:
+        await fleet.backend.hand_over(update())
+    assert (error.value.reason, error.value.retryable) == ("ChangedOutside", False)
+    assert "CopyCount of version 1 is 3, not 2" in error.value.message

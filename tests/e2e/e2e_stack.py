@@ -167,7 +167,7 @@ class Stack:
         found: list[dict[str, Any]] = self.read("events", name, "--after", str(after))["items"]
         return found
 
-    def then_serves(self, name: str, version: str, copies: int) -> dict[str, Any]:
+    def then_serves(self, name: str, version: str, copies: int, within: float = 30) -> dict[str, Any]:
         """Wait until a deployment rests with exactly these copies of a version and all of the traffic."""
         wanted = {
             "version": version,
@@ -185,7 +185,7 @@ class Stack:
             return {key: seen[key] for key in wanted} == wanted
 
         try:
-            eventually(serves, f"{name} serves version {version}", within=30)
+            eventually(serves, f"{name} serves version {version}", within)
         except AssertionError:
             assert {key: seen[key] for key in wanted} == wanted, seen["message"]
         return seen

@@ -486,6 +486,11 @@ RULES: dict[str, tuple[Rule, ...]] = {
             "test_a_process_that_dies_is_started_again",
         ),
         Rule(
+            "A copy that is ended gets no more calls and finishes those it has, for 30 s.",
+            "assumed",
+            "test_a_copy_that_is_ended_finishes_the_calls_that_it_has",
+        ),
+        Rule(
             "A container that is ended gets SIGTERM, and SIGKILL 30 s later.",
             PING,
             "test_who_does_not_listen_to_sigterm_is_killed",

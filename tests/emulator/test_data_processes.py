@@ -123,6 +123,12 @@ async def test_a_program_that_is_not_there_is_told(yard: Yard) -> None:
     assert "no-such-program is not a program on this machine" in str(copy.failure)
 
 
+async def test_an_environment_that_no_process_can_have_is_told(yard: Yard) -> None:
+    copy = yard.start(environment={"ANSWER": "a\0b"})
+    await until(lambda: copy.failure is not None)
+    assert "null byte" in str(copy.failure)
+
+
 def test_whoever_kills_the_emulator_kills_its_copies() -> None:
     """The reaper's pipe closes with the emulator, however that ended."""
     mark = uuid.uuid4().hex

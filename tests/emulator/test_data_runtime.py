@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import boto3
@@ -229,6 +230,18 @@ def test_a_component_at_zero_copies_says_that_it_has_no_capacity(town: Town) -> 
     assert message.startswith("Inference Component has no capacity to process this request.")
     town.scale("sleepy", 1)
     assert town.invoke("sleepy", b"back") == b"digits: back"
+
+
+def test_a_copy_that_is_ended_finishes_the_calls_that_it_has(town: Town) -> None:
+    town.endpoint("shrinking")
+    town.component("leaving", "echo", copies=2, endpoint="shrinking")
+    leaving = {copy.id for copy in town.aws.world.copies_of_component("leaving")}
+    with ThreadPoolExecutor(8) as pool:
+        calls = [pool.submit(town.invoke, "leaving", b'{"sleep": 1}', "shrinking") for _ in range(8)]
+        until(lambda: sum(town.aws.plane.copies.outstanding(list(leaving)).values()) == 8)
+        town.scale("leaving", 0)
+        assert {answer.result(30) for answer in calls} == {b"slept"}
+    until(lambda: not leaving & town.aws.plane.copies.containers.keys())
 
 
 def test_an_image_without_a_program_is_in_service_and_serves_nothing(town: Town) -> None:

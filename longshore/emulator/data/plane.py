@@ -6,6 +6,7 @@ import socket
 import subprocess
 import tempfile
 import threading
+import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -22,7 +23,7 @@ from longshore.emulator.data.hosting import WorldHosting
 from longshore.emulator.data.images import Images
 from longshore.emulator.data.metering import Meter
 from longshore.emulator.data.model_data import ModelData, bring
-from longshore.emulator.data.processes import LOOPBACK, Container, Work
+from longshore.emulator.data.processes import END_SECONDS, LOOPBACK, Container, Work
 from longshore.emulator.data.runtime import Runtime
 from longshore.emulator.data.storage import Storage
 from longshore.emulator.state import Copy
@@ -34,6 +35,8 @@ _STARTING_SECONDS = 10.0
 _STOPPING_SECONDS = 10.0
 _LAST_SECONDS = 2.0
 """What a process gets to end by itself when the whole emulator ends."""
+_DRAIN_LOOK = 0.05
+"""Seconds between two looks at a copy that still has calls."""
 _KEEP_ALIVE_SECONDS = 2 * 60 * 60
 """Longer than Envoy keeps an idle connection: whoever closes first must not be the one without a request to send."""
 
@@ -149,9 +152,17 @@ class DataPlane:
             self._loop.create_task(self._ended(container))
 
     async def _ended(self, container: Container) -> None:
+        container.retire()
+        await self._drained(container.copy)
         await container.end()
         self.copies.forget(container.copy)
         await asyncio.to_thread(shutil.rmtree, self._folder / container.copy, ignore_errors=True)
+
+    async def _drained(self, copy: str) -> None:
+        """Wait until a copy has answered the calls that it has, or long enough."""
+        deadline = time.monotonic() + END_SECONDS
+        while self.copies.outstanding([copy])[copy] and time.monotonic() < deadline:  # noqa: ASYNC110 - ends at it, too
+            await asyncio.sleep(_DRAIN_LOOK)
 
     def _bring(self, data: ModelData, folder: Path) -> None:
         bring(data, folder, self._storage.client())

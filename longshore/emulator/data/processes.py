@@ -78,6 +78,7 @@ class Container:
         self._mark = mark
         self._bring = bring
         self._changed = changed
+        self._retired = False
         self._ending = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -85,9 +86,14 @@ class Container:
         """Bring the model and keep its process running until `end`."""
         self._task = asyncio.create_task(self._keep(client), name=f"copy {self.copy}")
 
-    async def end(self, seconds: float = END_SECONDS) -> None:
-        """Take it out of service, let it finish what it is at, and end it; at once if that takes too long."""
+    def retire(self) -> None:
+        """Take it out of service; its process goes on with what it is at."""
+        self._retired = True
         self._become(ready=False)
+
+    async def end(self, seconds: float = END_SECONDS) -> None:
+        """Take it out of service and end its process, by force if it has not gone in so many seconds."""
+        self.retire()
         self._ending.set()
         if self._task is not None:
             with contextlib.suppress(TimeoutError):
@@ -103,7 +109,8 @@ class Container:
                 served = await self._run(client)
                 rest = _FIRST_REST if served else min(rest * 2, _LONGEST_REST)
                 await self._until_ending(rest)
-        except (ModelDataError, ImagesError) as error:
+        except (ModelDataError, ImagesError, OSError, ValueError) as error:
+            # ValueError: a NUL in what whoever made the model says of its environment.
             self.failure = str(error)
             logger.warning("copy cannot serve", copy=self.copy, reason=self.failure)
             self._changed(self)
@@ -152,7 +159,7 @@ class Container:
             while not gone.done() and not ending.done():
                 ready = await _pings(client, channel.url)
                 served = served or ready
-                self._become(ready=ready and not gone.done() and not ending.done())
+                self._become(ready=ready and not self._retired and not gone.done())
                 await asyncio.wait(
                     (gone, ending), timeout=_LOOK if ready else _START_LOOK, return_when="FIRST_COMPLETED"
                 )

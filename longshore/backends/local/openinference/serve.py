@@ -119,7 +119,9 @@ def _options() -> argparse.Namespace:
         default=environment.get("LONGSHORE_MODEL_DIGEST"),
         help="sha256:… that the file must have; needed for pickles; $LONGSHORE_MODEL_DIGEST",
     )
-    parser.add_argument("--host", default=environment.get("HOST", "127.0.0.1"), help="where to listen; $HOST")
-    port = environment.get("PORT") or environment.get("SAGEMAKER_BIND_TO_PORT") or "8080"
-    parser.add_argument("--port", type=int, default=port, help="$PORT, $SAGEMAKER_BIND_TO_PORT")
+    parser.add_argument(
+        "--host", default=environment.get("HOST", "127.0.0.1"), help="where to listen, in a container 0.0.0.0; $HOST"
+    )
+    port = environment.get("SAGEMAKER_BIND_TO_PORT") or environment.get("PORT") or "8080"
+    parser.add_argument("--port", type=int, default=port, help="$SAGEMAKER_BIND_TO_PORT, $PORT")
     return parser.parse_args()

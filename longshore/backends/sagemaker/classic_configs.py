@@ -65,13 +65,13 @@ class Configs:
             variant["ContainerStartupHealthCheckTimeoutInSeconds"] = int(own.startup_timeout)
         return [variant]
 
-    async def forget(self, config: str) -> None:
-        """Delete a configuration, and the model that it is of."""
+    async def forget(self, config: str, *, model: bool = True) -> None:
+        """Delete a configuration, and the model that it is of, unless another is of that, too."""
         try:
             answer = await self._site.aws.call("sagemaker", "DescribeEndpointConfig", EndpointConfigName=config)
         except AbsentError:
             return
-        for variant in answer["ProductionVariants"]:
+        for variant in answer["ProductionVariants"] if model else ():
             await self.quietly("DeleteModel", ModelName=variant["ModelName"])
         await self.quietly("DeleteEndpointConfig", EndpointConfigName=config)
 

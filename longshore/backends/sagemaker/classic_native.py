@@ -13,7 +13,6 @@ from longshore.backends.sagemaker.classic_configs import Configs
 from longshore.backends.sagemaker.classic_reading import EndpointReader
 from longshore.backends.sagemaker.classic_seen import EndpointPage, HandedEndpoint, SeenEndpoint
 from longshore.backends.sagemaker.errors import AwsError
-from longshore.backends.sagemaker.names import Names
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.steps import busy
 from longshore.planning.fence import Fence
@@ -32,12 +31,13 @@ class NativeEndpointUpdates:
 
     async def hand_over(self, update: Handover) -> None:
         """Have SageMaker begin an update of the deployment's endpoint, once; see `NativeUpdates`."""
-        names = await self._site.names()
         async with self._site.notebook.turn(update.deployment, update.fence) as turn:
             known = classic_seen.read(turn.pages)
-            page = known.get(update.before)
-            if page is None and update.version in known:
-                return  # asked before, and seen to have come to its end
+            key, page = update.before, known.get(update.before)
+            if page is None and (own := known.get(update.version)) is not None:
+                if own.updating is None:
+                    return  # asked before, and seen to have come to its end
+                key, page = update.version, own  # an update of before ended as neither version: back to the old one
             if page is None or not page.made:
                 message = f"{update.deployment} has no endpoint of version {update.before}: scale it up first"
                 raise BackendError("NothingToUpdate", message, retryable=False)
@@ -49,9 +49,9 @@ class NativeEndpointUpdates:
                 message = f"there is no endpoint {page.endpoint} any more: somebody deleted it"
                 raise BackendError("NothingToUpdate", message, retryable=False)
             if asked is None or (not seen.busy and seen.modified_at == asked.modified_before):
-                asked = await self._begin(turn, update, page, seen, names)
+                asked = await self._begin(turn, update, key, page, seen)
             accepted = asked.model_copy(update={"accepted": True})
-            await write(turn, update.before, page.model_copy(update={"handed": accepted, "had": seen.current}))
+            await write(turn, key, page.model_copy(update={"handed": accepted, "had": seen.current}))
         logger.info("handed an update to SageMaker", endpoint=page.endpoint, version=update.version)
 
     async def follow(self, deployment: str, fence: Fence) -> NativeStatus:
@@ -72,14 +72,15 @@ class NativeEndpointUpdates:
             return status
 
     async def _begin(
-        self, turn: Turn, update: Handover, page: EndpointPage, seen: SeenEndpoint, names: Names
+        self, turn: Turn, update: Handover, key: str, page: EndpointPage, seen: SeenEndpoint
     ) -> HandedEndpoint:
-        """Note what is asked for, then ask."""
+        """Note on the page of this version what is asked for, then ask."""
         if seen.busy:
             raise busy(seen.name, seen.status)
         specification.checked(update.model, update.version, update.spec)
         copies = seen.desired if update.copies is None else update.copies
         told = {"deployment": update.deployment, "version": update.version}
+        names = await self._site.names()
         tags = names.tags(**told, operation=str(update.fence.operation))
         config = await self._configs.make(names, update, copies, tags)
         handed = HandedEndpoint(
@@ -90,7 +91,7 @@ class NativeEndpointUpdates:
             at=self._reader.clock(),
             modified_before=seen.modified_at,
         )
-        await write(turn, update.before, page.model_copy(update={"handed": handed, "had": seen.current}))
+        await write(turn, key, page.model_copy(update={"handed": handed, "had": seen.current}))
         request = {"EndpointName": page.endpoint, "EndpointConfigName": config}
         try:
             how = classic_seen.deployment_config(update.policy)
@@ -118,7 +119,8 @@ class NativeEndpointUpdates:
         await write(turn, handed.version, moved)
         if before != handed.version:
             await turn.tear_out(before)
-            await self._configs.forget(page.config)
+        if page.config != handed.config:
+            await self._configs.forget(page.config, model=before != handed.version)
 
 
 async def write(turn: Turn, version: str, page: EndpointPage) -> None:

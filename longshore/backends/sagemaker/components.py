@@ -175,9 +175,7 @@ class Components:
         else:
             await aws.call("sagemaker", "DeleteInferenceComponent", **name)
 
-    async def make_model(
-        self, level: CopiesLevel, page: VersionPage, names: Names, tags: list[dict[str, str]]
-    ) -> None:
+    async def make_model(self, level: CopiesLevel, page: VersionPage, names: Names, tags: list[dict[str, str]]) -> None:
         """Make the model object that a component of this page is of, if it is of one; once."""
         if "ModelName" not in page.specification:
             return

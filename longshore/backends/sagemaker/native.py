@@ -49,9 +49,11 @@ class NativeComponentUpdates:
         names = await self._site.names()
         async with self._site.notebook.turn(update.deployment, update.fence) as turn:
             known = pages.read(turn.pages)
-            page = known.get(update.before)
-            if page is None and update.version in known:
-                return  # asked before, and seen to have come to its end
+            key, page = update.before, known.get(update.before)
+            if page is None and (own := known.get(update.version)) is not None:
+                if own.updating is None:
+                    return  # asked before, and seen to have come to its end
+                key, page = update.version, own  # an update of before ended as neither version: back to the old one
             if page is None or not page.made:
                 message = f"{update.deployment} has no component of version {update.before}: apply it without delegate"
                 raise BackendError("NothingToUpdate", message, retryable=False)
@@ -60,17 +62,17 @@ class NativeComponentUpdates:
                 return
             seen = await self._component(page)
             if asked is not None and (seen.moving or seen.modified_at != asked.modified_before):
-                await self._accept(turn, update.before, page, asked, seen)
+                await self._accept(turn, key, page, asked, seen)
                 return
             if seen.moving:
                 raise busy(seen.name, seen.status)
-            if asked is None:
+            if asked is None and page.updating is None:
                 self._mind_others(update, page, seen)
             handed = self._handed(update, page, seen, names)
             noted = page.model_copy(update={"handed": handed, "had": seen.current, "ours": _counts(page, handed)})
-            await pages.write(turn, update.before, noted)
+            await pages.write(turn, key, noted)
             await self._ask(update, noted, handed, names)
-            await self._accept(turn, update.before, noted, handed, seen)
+            await self._accept(turn, key, noted, handed, seen)
         logger.info("handed an update to SageMaker", component=page.component, version=update.version)
 
     def _mind_others(self, update: Handover, page: VersionPage, seen: Component) -> None:

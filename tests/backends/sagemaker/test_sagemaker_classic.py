@@ -251,3 +251,22 @@ def test_guardrails_are_put_into_sagemakers_words(changes: dict[str, Any], told:
         },
         "AutoRollbackConfiguration": {"Alarms": [{"AlarmName": "errors"}]},
     }
+
+
+async def test_an_endpoint_that_is_of_neither_version_is_asked_for_the_old_one_again(classic: Classic) -> None:
+    await classic.settled(2)
+    await classic.backend.hand_over(update())
+    classic.clock.advance(7200)
+    (there,) = classic.endpoints()
+    strange = classic.boto.describe_endpoint_config(EndpointConfigName=there["EndpointConfigName"])
+    variants = [{**one, "InitialInstanceCount": 2} for one in strange["ProductionVariants"]]
+    classic.boto.create_endpoint_config(EndpointConfigName="strange", ProductionVariants=variants)
+    classic.boto.update_endpoint(EndpointName=there["EndpointName"], EndpointConfigName="strange")
+    assert truth(await followed(classic)) is Verdict.BROKEN
+    later = Fence(operation=3, step=1)
+    back = {"version": "1", "before": "2", "spec": version_spec(), "fence": later}
+    await classic.backend.hand_over(update(**back))
+    classic.clock.advance(7200)
+    status = await classic.backend.follow("search", later)
+    assert judged(status, goal="1", before="2", copies=2) is Verdict.REACHED
+    assert states(await classic.later(60), "1") == {"ready": 2}

@@ -9,7 +9,7 @@ from aws_examples import NOON, after, component, page, version_spec
 from aws_fleet import REGION, Fleet, states
 
 from longshore.backends.port import BackendError, Handover
-from longshore.backends.sagemaker import native
+from longshore.backends.sagemaker import native, specification
 from longshore.backends.sagemaker.client import Aws
 from longshore.backends.sagemaker.pages import Handed
 from longshore.planning.delegated.verdict import Verdict, judged
@@ -254,3 +254,22 @@ async def test_what_somebody_else_changed_is_not_overwritten_by_handing_over(fle
         await fleet.backend.hand_over(update())
     assert (error.value.reason, error.value.retryable) == ("ChangedOutside", False)
     assert "CopyCount of version 1 is 3, not 2" in error.value.message
+
+
+async def test_a_component_that_is_of_neither_version_is_asked_for_the_old_one_again(fleet: Fleet) -> None:
+    await fleet.settled(2)
+    await fleet.backend.hand_over(update())
+    fleet.clock.advance(3600)
+    (name,) = fleet.components()
+    strange = specification.specification(
+        await fleet.backend.site.names(), "search", "9", version_spec(server={"image": "strange:1"}), None
+    )
+    fleet.boto.update_inference_component(InferenceComponentName=name, Specification=strange)
+    assert truth(await followed(fleet)) is Verdict.BROKEN
+    later = Fence(operation=3, step=1)
+    await fleet.backend.hand_over(update(version="1", before="2", spec=version_spec(), fence=later))
+    fleet.clock.advance(3600)
+    status = await fleet.backend.follow("search", later)
+    assert judged(status, goal="1", before="2", copies=2) is Verdict.REACHED
+    seen = await fleet.later(60)
+    assert (states(seen, "1"), seen.differences) == ({"ready": 2}, ())

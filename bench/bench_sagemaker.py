@@ -61,9 +61,9 @@ SPEED: Final = 60.0
 """Emulated seconds a second, where instances are counted and not calls."""
 QUICK: Final = Durations(instance_launch=1, copy_load=5, copy_cached_load=5, copy_start=5, copy_drain=5)
 """Where calls are counted, in real seconds: a copy is ready after 10, and gone 5 after it was given up."""
-SLOWER: Final = 8.0
-"""Times that the slow image takes longer to load: a copy of it is ready after 45 seconds."""
-IDLE_MINUTES: Final = 10
+SLOWER: Final = 5.0
+"""Times that the slow image takes longer to load: a copy of it is ready after 30 seconds."""
+IDLE_MINUTES: Final = 4
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class Case:
 
 CALLS: Final = (
     Case("one-batch", 4, 4, region="eu-central-1", aside="eu-central-2"),
-    Case("four-batches", 4, 1, region="eu-west-1", aside="eu-west-2"),
+    Case("two-batches", 4, 2, region="eu-west-1", aside="eu-west-2"),
     Case("slow-copies", 4, 4, image=SLOW, region="eu-north-1", aside="eu-south-1"),
 )
 PEAKS: Final = tuple(

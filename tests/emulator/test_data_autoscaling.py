@@ -129,6 +129,15 @@ def test_a_target_is_registered_changed_and_forgotten(town: Town, name: str) -> 
         scaling.deregister_scalable_target(**at)
 
 
+def test_a_target_is_tagged_when_it_is_registered_and_later_on(town: Town, name: str) -> None:
+    scaling = town.client("application-autoscaling")
+    arn = register(town, name, MinCapacity=0, MaxCapacity=4, Tags={"owner": "a"})["ScalableTargetARN"]
+    scaling.tag_resource(ResourceARN=arn, Tags={"team": "b"})
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"owner": "a", "team": "b"}
+    scaling.untag_resource(ResourceARN=arn, TagKeys=["owner"])
+    assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"team": "b"}
+
+
 def test_a_capacity_outside_of_new_bounds_is_put_right(town: Town, name: str) -> None:
     register(town, name, MinCapacity=2, MaxCapacity=4)
     town.rested(name)

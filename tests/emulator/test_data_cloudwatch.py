@@ -223,6 +223,21 @@ def test_alarms_are_listed_by_what_they_are_and_deleted(town: Town) -> None:
     assert names(AlarmNamePrefix="list-") == []
 
 
+def test_an_alarm_is_tagged_when_it_is_made_and_later_on(town: Town) -> None:
+    cloudwatch = town.client("cloudwatch")
+    put_alarm(town, "tagged", Tags=[{"Key": "owner", "Value": "a"}])
+    put_alarm(town, "tagged", Tags=[{"Key": "owner", "Value": "ignored"}])
+    (alarm,) = cloudwatch.describe_alarms(AlarmNames=["tagged"])["MetricAlarms"]
+    arn = alarm["AlarmArn"]
+    cloudwatch.tag_resource(ResourceARN=arn, Tags=[{"Key": "team", "Value": "b"}])
+    tags = cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"]
+    assert tags == [{"Key": "owner", "Value": "a"}, {"Key": "team", "Value": "b"}]
+    cloudwatch.untag_resource(ResourceARN=arn, TagKeys=["owner", "never"])
+    assert cloudwatch.list_tags_for_resource(ResourceARN=arn)["Tags"] == tags[1:]
+    with pytest.raises(ClientError, match="There is no resource"):
+        cloudwatch.list_tags_for_resource(ResourceARN=f"{arn}-other")
+
+
 def test_an_alarm_on_a_reckoned_rate_is_judged_by_its_own_periods(town: Town) -> None:
     def stat(name: str) -> dict[str, Any]:
         metric = {"Namespace": "AWS/SageMaker", "MetricName": name, "Dimensions": DIGITS}

@@ -8,13 +8,14 @@ import json
 import math
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from longshore.emulator.clock import Clock
 from longshore.emulator.data.judging import COMPARISONS, EXTRA_PERIODS, Rule, State, judge
 from longshore.emulator.data.queries import answered, check_period, metric_of, period_of, values_of
 from longshore.emulator.data.series import Series
+from longshore.emulator.data.tagging import Tagging, as_map
 from longshore.emulator.errors import AwsError
 from longshore.emulator.protocol import Caller, Handler
 from longshore.emulator.state import ACCOUNT, instant
@@ -51,6 +52,7 @@ class Alarm:
     """When its actions were last set off."""
     judged: int = -1
     """The period in which it was last judged."""
+    tags: dict[str, str] = field(default_factory=dict)
 
     @property
     def period(self) -> int:
@@ -83,6 +85,7 @@ class Alarms:
             "SetAlarmState": self.set_state,
             "EnableAlarmActions": lambda _, params: self._enable(params["AlarmNames"], enabled=True),
             "DisableAlarmActions": lambda _, params: self._enable(params["AlarmNames"], enabled=False),
+            **Tagging(self._tags_of, pairs=True).handlers(),
         }
 
     def state(self, _region: str, name: str) -> State | None:
@@ -105,7 +108,9 @@ class Alarms:
                 known.given, known.configured = params, now
             else:
                 arn = f"arn:aws:cloudwatch:{caller.region}:{ACCOUNT}:alarm:{name}"
-                self._alarms[name] = Alarm(name, arn, params, now, updated=now, transitioned=now)
+                alarm = Alarm(name, arn, params, now, updated=now, transitioned=now)
+                alarm.tags |= as_map(params.get("Tags", []))
+                self._alarms[name] = alarm
 
     def describe(self, _: Caller, params: Params) -> dict[str, Any]:
         """A page of alarms."""
@@ -190,6 +195,9 @@ class Alarms:
         if alarm.given.get("ActionsEnabled", True):
             for arn in alarm.given.get(_ACTIONS[alarm.state], ()):
                 self.fire(arn, alarm)
+
+    def _tags_of(self, arn: str) -> dict[str, str] | None:
+        return next((alarm.tags for alarm in self.all() if alarm.arn == arn), None)
 
     def _enable(self, names: list[str], *, enabled: bool) -> None:
         with self._lock:

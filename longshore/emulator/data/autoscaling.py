@@ -28,6 +28,7 @@ from longshore.emulator.data.scalable import (
     shown_target,
 )
 from longshore.emulator.data.scaling import DEFAULT_COOLDOWN, Last, Wish, stepped, tracked
+from longshore.emulator.data.tagging import Tagging
 from longshore.emulator.data.tracking import Policy, alarms_of
 from longshore.emulator.errors import AwsError, invalid
 from longshore.emulator.protocol import Caller, Handler
@@ -61,6 +62,7 @@ class AutoScaling:
             "DescribeScalingPolicies": self.policies,
             "DeleteScalingPolicy": self.delete_policy,
             "DescribeScalingActivities": self.activities,
+            **Tagging(self._tags_of, pairs=False).handlers(),
         }
 
     def register(self, caller: Caller, params: Params) -> dict[str, Any]:
@@ -220,6 +222,10 @@ class AutoScaling:
             target.last_out, target.last_in = (last, target.last_in) if wanted > before else (target.last_out, last)
         with self._lock:
             self._activities = [*self._activities[-_MOST_ACTIVITIES:], activity]
+
+    def _tags_of(self, arn: str) -> dict[str, str] | None:
+        with self._lock:
+            return next((target.tags for target in self._targets.values() if target.arn == arn), None)
 
     def _shown_policy(self, policy: Policy) -> dict[str, Any]:
         return {

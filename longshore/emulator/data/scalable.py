@@ -29,6 +29,7 @@ class Scalable:
     most: int
     created: float
     suspended: dict[str, bool] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
     last_out: Last | None = None
     last_in: Last | None = None
 
@@ -49,7 +50,7 @@ def new_target(key: Key, caller: Caller, params: Params, now: float) -> Scalable
         f"arn:aws:iam::{ACCOUNT}:role/aws-service-role/sagemaker.application-autoscaling.amazonaws.com/"
         "AWSServiceRoleForApplicationAutoScaling_SageMakerEndpoint"
     )
-    return Scalable(key, arn, params.get("RoleARN", role), 0, 0, now)
+    return Scalable(key, arn, params.get("RoleARN", role), 0, 0, now, tags=dict(params.get("Tags", {})))
 
 
 def shown_target(target: Scalable) -> dict[str, Any]:

@@ -34,6 +34,11 @@ class Instances(Spec):
     routing: Literal["LEAST_OUTSTANDING_REQUESTS", "RANDOM"] = Field(
         default="LEAST_OUTSTANDING_REQUESTS", description="How SageMaker chooses a copy for a request."
     )
+    scale_in: Literal["consolidation", "idleRelease"] = Field(
+        default="consolidation",
+        description="consolidation: SageMaker moves copies together, so that an instance that an update needed can go "
+        "again. idleRelease: only an instance without a copy goes.",
+    )
     inference_ami_version: str | None = Field(default=None, max_length=63, description="SageMaker's host image.")
 
     @model_validator(mode="after")

@@ -135,6 +135,9 @@ class SharedEndpoint:
                 await self._site.aws.call("sagemaker", "DeleteEndpointConfig", EndpointConfigName=name)
 
 
+SCALE_IN: Final = {"consolidation": "CONSOLIDATION", "idleRelease": "IDLE_RELEASE"}
+
+
 def variants(spec: SageMakerTarget, instances: Instances) -> list[dict[str, Any]]:
     """The endpoint's one production variant, as CreateEndpointConfig takes it. Pure."""
     variant: dict[str, Any] = {
@@ -144,6 +147,7 @@ def variants(spec: SageMakerTarget, instances: Instances) -> list[dict[str, Any]
             "Status": "ENABLED",
             "MinInstanceCount": instances.min,
             "MaxInstanceCount": instances.max,
+            "ScaleInPolicy": {"Strategy": SCALE_IN[instances.scale_in]},
         },
         "RoutingConfig": {"RoutingStrategy": instances.routing},
     }

@@ -57,6 +57,7 @@ class CopyActivities:
             spec=await self._spec(asked.model, asked.version),
             fence=asked.fence,
             take=asked.take,
+            lasting=asked.lasting,
         )
         return await self._saved(await self._backend.ensure(level))
 

@@ -35,6 +35,7 @@ class EnsureInput(Value):
     placement: dict[str, int] = {}
     fence: Fence
     take: bool = False
+    lasting: bool = False
 
 
 class AcceptInput(Value):

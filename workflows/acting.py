@@ -130,6 +130,7 @@ class Hands:
             placement=action.placement,
             fence=self._fence(action.step),
             take=action.take,
+            lasting=action.lasting,
         )
         summary = f"version {action.version}: {action.copies} copies, {action.surplus} the rest"
         return _saw(await self._beside("ensure_copies", asked, Observation, summary))

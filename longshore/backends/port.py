@@ -34,6 +34,8 @@ class CopiesLevel(Value):
     fence: Fence
     take: bool = False
     """Undo what somebody else changed of it. Else that is left alone, and told as a difference."""
+    lasting: bool = False
+    """What is made for it will serve later versions, too: its name is of the deployment alone."""
 
 
 class AutoscalerLevel(Value):

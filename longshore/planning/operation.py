@@ -133,6 +133,8 @@ class Ensure(Value):
     step: int
     take: bool = False
     """Undo what somebody else changed of it."""
+    lasting: bool = False
+    """What is made for it will serve later versions, too, under the same name."""
 
 
 class Accept(Value):

@@ -111,7 +111,7 @@ class Turn(Generic[S]):
 
     def act(self, *actions: Action) -> Decision:
         """Carry these out, then ask again."""
-        actions = tuple(self._taking(action) for action in actions)
+        actions = tuple(self._completed(action) for action in actions)
         levels = {action.version: action.copies for action in actions if isinstance(action, Ensure)}
         self.become(pending=actions, levels={**self.state.levels, **levels})
         return self._decision(actions=actions)
@@ -120,10 +120,12 @@ class Turn(Generic[S]):
         """Whether levels of this version undo what somebody else changed of it."""
         return any(one.version == version for one in self.state.taken)
 
-    def _taking(self, action: Action) -> Action:
-        if not isinstance(action, Ensure) or not self.takes(action.version):
+    def _completed(self, action: Action) -> Action:
+        """A level with what holds for every level of the operation."""
+        if not isinstance(action, Ensure):
             return action
-        return action.model_copy(update={"take": True})
+        lasting = self.spec.rollout.delegate is not None
+        return action.model_copy(update={"take": self.takes(action.version), "lasting": lasting})
 
     def wait(self, until: datetime | None) -> Decision:
         """Nothing to do until then, or until a command comes."""

@@ -7,9 +7,11 @@ from api_world import NOW, TARGET, deployment, version
 from hypothesis import given
 from hypothesis import strategies as st
 
-from longshore.api.judging import Judgement, Stored, differences, judge, read
+from longshore.api.delegating import with_implied
+from longshore.api.judging import Judgement, Stored, differences, judge, read, targets_of
 from longshore.api.requests import ApplyBody
 from longshore.spec.checking import check
+from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.documents import Deployment, ModelVersion, Target
 from longshore.store.records import DeploymentRow
 
@@ -204,6 +206,37 @@ def test_a_check_is_measured_where_its_target_is(
 def test_an_update_is_handed_only_to_a_platform_that_has_its_own() -> None:
     judgement = judged([deployment(rollout={"delegate": "sagemaker"})], stored(*REGISTERED))
     assert "spec.rollout.delegate" in [one.field for one in judgement.invalid]
+
+
+SHIFTS: list[tuple[dict[str, Any], bool, str | None]] = [
+    ({"strategy": "canary", "steps": [{"weight": 10}]}, True, None),
+    ({"strategy": "blueGreen", "keepWarm": "5m"}, True, None),
+    ({"strategy": "canary", "steps": [{"weight": 10}, {"pause": {}}]}, True, "pauses and approvals"),
+    ({"batch": 3}, True, "5% to 50%"),
+    ({"strategy": "blueGreen", "delegate": "sagemaker"}, False, "strategy blueGreen does not go with delegate here"),
+    ({"delegate": "sagemaker"}, False, None),
+]
+
+
+@pytest.mark.parametrize(("rollout", "classic", "told"), SHIFTS)
+def test_what_goes_without_saying_on_a_target_is_judged_as_if_it_were_written(
+    rollout: dict[str, Any],
+    classic: bool,  # noqa: FBT001 - a column of the table
+    told: str | None,
+) -> None:
+    shared = {**CLASSIC, "spec": {**CLASSIC["spec"], "sagemaker": {"region": "eu-central-1", "endpoint": "fleet"}}}
+    documents, problems = read(
+        ApplyBody(documents=[deployment(copies=4, rollout=rollout), CLASSIC if classic else shared])
+    )
+    assert problems == []
+    before = stored(*REGISTERED[1:])
+    implied = with_implied(documents, targets_of(documents, before))
+    found = [one.message for one in judge(implied, before).invalid if one.field == "spec.rollout"]
+    assert [told in message for message in found if told] == [True] * bool(told)
+    assert bool(found) is bool(told)
+    spec = next(one.document.spec for one in implied if one.kind == "Deployment")
+    assert isinstance(spec, DeploymentSpec)
+    assert spec.rollout.delegate == "sagemaker"
 
 
 def test_a_version_that_its_target_cannot_serve_is_refused_with_the_field_and_the_cure() -> None:

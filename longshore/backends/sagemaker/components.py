@@ -45,6 +45,7 @@ class Components:
         names = await self._site.names()
         async with self._site.notebook.turn(level.deployment, level.fence) as turn:
             page = await self._page(turn, level, names)
+            await self._make_way(turn, level.version, page)
             if not needs_look(level, page):
                 noted = page.model_copy(update={"level": level.copies, "placement": level.placement})
                 await _write(turn, level.version, page, noted)
@@ -73,13 +74,16 @@ class Components:
             page = pages.read(turn.pages).get(version)
             if page is None or not _is_over(page):
                 return
-            model = page.specification.get("ModelName", "")
-            if model.startswith((await self._site.names()).prefix):  # else it came with a component that was imported
-                await self._quietly("DeleteModel", ModelName=model)
-            await turn.tear_out(version)
+            await self._forget_in(turn, version, page)
             if set(turn.pages) == {pages.DEPLOYMENT}:
                 await turn.tear_out(pages.DEPLOYMENT)
         logger.info("component gone", component=page.component, deployment=deployment, version=version)
+
+    async def _forget_in(self, turn: Turn, version: str, page: VersionPage) -> None:
+        model = page.specification.get("ModelName", "")
+        if model.startswith((await self._site.names()).prefix):  # else it came with a component that was imported
+            await self._quietly("DeleteModel", ModelName=model)
+        await turn.tear_out(version)
 
     async def _page(self, turn: Turn, level: CopiesLevel, names: Names) -> VersionPage:
         if (known := pages.read(turn.pages).get(level.version)) is not None:
@@ -89,13 +93,19 @@ class Components:
         need = level.spec.resources
         return VersionPage(
             model=level.model,
-            component=names.component(level.deployment, level.version),
+            component=names.component(level.deployment, "" if level.lasting else level.version),
             level=0,
             count=0,
             accelerators=0 if base else need.accelerators,
             accelerator_memory_gib=0 if base else need.accelerator_memory_gib,
             specification=specification.specification(names, level.deployment, level.version, level.spec, base),
         )
+
+    async def _make_way(self, turn: Turn, version: str, page: VersionPage) -> None:
+        """Forget a version that is over and whose component had the same name, as those have that last."""
+        for other, gone in pages.read(turn.pages).items():
+            if other != version and gone.component == page.component and _is_over(gone):
+                await self._forget_in(turn, other, gone)
 
     async def _base(self, level: CopiesLevel) -> str | None:
         """The component that an adapter is loaded into; None of a model of its own."""

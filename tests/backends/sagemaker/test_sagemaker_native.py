@@ -273,3 +273,16 @@ async def test_a_component_that_is_of_neither_version_is_asked_for_the_old_one_a
     assert judged(status, goal="1", before="2", copies=2) is Verdict.REACHED
     seen = await fleet.later(60)
     assert (states(seen, "1"), seen.differences) == ({"ready": 2}, ())
+
+
+async def test_a_component_that_sagemaker_will_update_is_named_after_its_deployment_alone(fleet: Fleet) -> None:
+    await fleet.settled(1, lasting=True)
+    (name,) = fleet.components()
+    installation = await fleet.store.notes("fleet").installation()
+    assert name.startswith(f"ls-{installation}-search-")
+    assert len(name.split("-")) == 4
+    await fleet.ensure(0)
+    fleet.clock.advance(3600)
+    await fleet.ensure(2, version="2", lasting=True)
+    seen = await fleet.later()
+    assert (list(fleet.components()), states(seen, "2"), states(seen, "1")) == ([name], {"ready": 2}, {})

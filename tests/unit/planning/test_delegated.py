@@ -35,6 +35,7 @@ from longshore.planning.operation import (
     OperationResult,
     Publish,
     Shares,
+    Steer,
     Trouble,
     VersionFacts,
 )
@@ -192,6 +193,7 @@ class Platform:
     version: str | None = "1"
     now: datetime = START
     begun: list[str] = field(default_factory=list)
+    steered: list[Steer] = field(default_factory=list)
     route: dict[str, int] = field(default_factory=lambda: {"1": 100})
     events: list[Event] = field(default_factory=list)
     shares: list[Shares] = field(default_factory=list)
@@ -254,6 +256,9 @@ class Platform:
             case Delegate():
                 self._begin(action)
                 return {}
+            case Steer():
+                self.steered.append(action)
+                return {}
             case Publish():
                 self.route = dict(action.weights)
                 return {"acked": Acked(acked=True, at=self.now, gateways=1)}
@@ -273,7 +278,7 @@ class Platform:
         if action.step == self._fence:
             return  # asked before
         assert action.step > self._fence, "a step went back behind the fence"
-        assert action.copies == self.order.spec.copies
+        assert action.copies == (None if self.order.spec.scaling else self.order.spec.copies)
         self._fence = action.step
         self.begun.append(action.version)
         self._until = self.now + timedelta(seconds=self.lasts)
@@ -386,6 +391,17 @@ def test_what_people_may_ask_of_it(verb: str, at: float, accepted: bool, phase: 
     assert (answer.accepted, played.result and played.result.phase) == (accepted, phase)
     assert "\n" not in answer.message
     assert answer.accepted or "SageMaker" in answer.message
+
+
+def test_the_copies_of_an_autoscaler_are_left_as_they_are_and_it_goes_on_with_the_new_version() -> None:
+    scaling = {"min": 1, "max": 8, "goal": 4}
+    made = order()
+    spec = DeploymentSpec.model_validate({**made.spec.model_dump(mode="json", by_alias=True), "scaling": scaling})
+    made = made.model_copy(update={"spec": spec, "autoscaled": True, "old_scaling": spec.scaling})
+    played = Platform(made).run()
+    assert played.result is not None
+    assert played.result.phase is Phase.SUCCEEDED
+    assert [(told.version, told.suspended) for told in played.steered] == [("1", True), ("2", False)]
 
 
 seconds = st.floats(0, 200).map(lambda number: round(number, 1))

@@ -30,6 +30,14 @@ FIRST = (version("2", side_by_side=False), None)
         ({"strategy": "canary"}, BOTH, "canary", "as the policy says"),
         ({"strategy": "rolling"}, BOTH, "rolling", "as the policy says"),
         ({}, FIRST, "rolling", "nothing speaks against it"),
+        ({"delegate": "sagemaker"}, BOTH, "rolling", "handed to SageMaker: batches of 25%, 30 s apart"),
+        ({"delegate": "sagemaker", "strategy": "blueGreen"}, NEW_ALONE, "blueGreen", "all traffic at once"),
+        (
+            {"delegate": "sagemaker", "strategy": "canary", "steps": [{"weight": 10}]},
+            BOTH,
+            "canary",
+            "the traffic in steps",
+        ),
     ],
     ids=[
         "auto is rolling",
@@ -40,6 +48,9 @@ FIRST = (version("2", side_by_side=False), None)
         "a canary when it is asked for",
         "rolling when it is asked for",
         "the first version has nothing beside it",
+        "SageMaker's own batches",
+        "SageMaker's own blue/green",
+        "SageMaker's own canary",
     ],
 )
 def test_the_strategy_and_why(
@@ -60,3 +71,9 @@ def test_what_would_mix_versions_that_exclude_each_other_is_refused(
     assert isinstance(refusal, Refusal)
     assert refusal.reason == "SideBySide"
     assert "use strategy blueGreen or auto" in refusal.message
+
+
+def test_sagemaker_mixes_versions_too() -> None:
+    refusal = choose(RolloutPolicy.model_validate({"delegate": "sagemaker"}), *NEW_ALONE)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.reason, "remove delegate" in refusal.message) == ("SideBySide", True)

@@ -35,7 +35,9 @@ def run(settings: Settings, place: Place, narrator: Narrator) -> Report:
     """
     narrator.chapter("Bringing the stack up")
     stack = up(settings, say=narrator.tell, emulate=place.emulated)
-    narrator.tell(f"{', '.join(stack.parts)} are up{'' if stack.started else ' already'}", "✓")
+    emulator = ", and SageMaker is emulated" if place.emulated else ""
+    already = "" if stack.started else " already"
+    narrator.tell(f"Postgres, Temporal, Envoy, API, worker and agent are up{already}{emulator}", "✓")
     story = _Story(settings, stack, place, narrator)
     try:
         story.tell()

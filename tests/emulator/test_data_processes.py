@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from longshore.emulator.data import reaper
+from longshore.emulator.data.channel import FAILURES
 from longshore.emulator.data.images import ImagesError, Program, default_images, read_images
 from longshore.emulator.data.model_data import ModelData
 from longshore.emulator.data.processes import Container, Work
@@ -96,6 +97,29 @@ async def test_a_process_that_dies_is_started_again(yard: Yard) -> None:
     os.kill(first, signal.SIGKILL)
     await until(lambda: copy.ready and copy.pid != first)
     assert yard.changes == [True, False, True]
+
+
+async def test_calls_one_after_another_share_a_connection_and_those_at_once_do_not(yard: Yard) -> None:
+    copy = yard.start()
+    await until(lambda: copy.ready)
+    channel = copy.channel
+    assert channel is not None
+
+    async def ask() -> bytes:
+        reply = await channel.post(b"x", {}, PATIENCE)
+        try:
+            return await reply.read()
+        finally:
+            await reply.close()
+
+    assert {await ask() for _ in range(10)} == {b"x"}
+    assert len(channel._idle) == 1
+    assert set(await asyncio.gather(*(ask() for _ in range(5)))) == {b"x"}
+    assert 1 < len(channel._idle) <= 5
+    await copy.end(5)
+    assert channel._idle == []
+    with pytest.raises(FAILURES):
+        await ask()
 
 
 async def test_an_ended_copy_leaves_no_child_behind(yard: Yard) -> None:

@@ -63,7 +63,7 @@ QUICK: Final = Durations(instance_launch=1, copy_load=5, copy_cached_load=5, cop
 """Where calls are counted, in real seconds: a copy is ready after 10, and gone 5 after it was given up."""
 SLOWER: Final = 5.0
 """Times that the slow image takes longer to load: a copy of it is ready after 30 seconds."""
-IDLE_MINUTES: Final = 4
+IDLE_MINUTES: Final = 2
 
 
 @dataclass(frozen=True)

@@ -113,9 +113,8 @@ async def test_the_moment_between_an_operations_success_and_its_deployments_word
 async def test_targets_show_what_is_held_on_each_host(client: httpx.AsyncClient, seed: Seed) -> None:
     await seed()
     target = (await client.get("/v1/targets/workstation")).json()
-    assert target["hosts"] == [
-        {"name": "a", "accelerators": 4, "acceleratorMemoryGiB": 40.0, "up": True, "held": 2},
-    ]
+    size = {"accelerators": 4, "acceleratorMemoryGiB": 40.0, "instanceType": None}
+    assert target["hosts"] == [{"name": "a", **size, "up": True, "obtainable": False, "held": 2}]
     assert (await client.get("/v1/targets")).json()["items"] == [target]
 
 

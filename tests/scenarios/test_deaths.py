@@ -42,6 +42,10 @@ RACES = {"warm-copies-in-the-way"}
 look finds it there is a matter of moments, also without any death. Instants may differ, and what is counted by them."""
 ELSEWHERE = {
     "smoke_test": "rehearsed versions have none: tests/workflows/test_worker_crashes.py",
+    "delegate_update": "only platforms of others update by themselves: tests/workflows/test_delegated_updates.py",
+    "follow_update": "the same",
+    "accept_component": "only there does anybody else make copies: tests/workflows/test_changed_outside.py",
+    "steer_autoscaler": "only there are autoscalers: tests/workflows/test_steered_rollouts.py",
     "end_lost_operation": "nothing is lost by a death: tests/workflows/test_lost_operations.py",
 }
 ALONE = [("rolling-with-checks", moment) for moment in (2, 45, 88)]

@@ -26,6 +26,7 @@ class Walker:
         self.stack = player.stack
         self.sagemaker = player.client("sagemaker")
         self._cloudwatch = player.client("cloudwatch")
+        self._autoscaling = player.client("application-autoscaling")
         self._runtime = player.client("sagemaker-runtime")
 
     def given_endpoint(self, name: str, type_: str, instances: int, most: int | None = None) -> None:
@@ -97,6 +98,16 @@ class Walker:
         assert answer.status_code == 200, f"{answer.status_code}: {answer.text}"
         found: dict[str, Any] = answer.json()
         return found
+
+    def wakes(self, name: str) -> None:
+        """Ask a model that sleeps until it answers."""
+        url = f"http://{self.stack.gateway}/v1/models/{name}/invocations"
+
+        def answers() -> bool:
+            return httpx.post(url, json={}, timeout=30, trust_env=False).status_code == httpx.codes.OK
+
+        assert not answers(), "it sleeps"
+        eventually(answers, f"{name} is awake")
 
     # -- what AWS has ----------------------------------------------------------------------------------------------
 
@@ -171,6 +182,20 @@ class Walker:
         )
         found: dict[str, Any] = json.loads(answer["Body"].read())
         return found
+
+    def scalable_targets(self, component: str) -> list[dict[str, Any]]:
+        """What the autoscaler knows of a component: none or one."""
+        found: list[dict[str, Any]] = self._autoscaling.describe_scalable_targets(
+            ServiceNamespace="sagemaker", ResourceIds=[f"inference-component/{component}"]
+        )["ScalableTargets"]
+        return found
+
+    def policies(self, component: str) -> set[str]:
+        """Types of the policies by which a component is scaled."""
+        found = self._autoscaling.describe_scaling_policies(
+            ServiceNamespace="sagemaker", ResourceId=f"inference-component/{component}"
+        )["ScalingPolicies"]
+        return {policy["PolicyType"] for policy in found}
 
     def alarm(self, name: str, **dimensions: str) -> None:
         """An alarm on the errors of a component's or an endpoint's containers."""

@@ -3,9 +3,9 @@
 What a person says goes through the installed `longshore`; what is true at AWS is read by boto3.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import pytest
@@ -21,6 +21,14 @@ WHAT_IT_IS = ("InferenceComponentArn", "InferenceComponentStatus", "Specificatio
 
 QUICK = {"batch": 1, "bake": "1s", "drainTimeout": "20s"}
 """A policy under which nothing is waited for but copies and requests."""
+MODEL_ERROR = 424
+"""What SageMaker answers when a container failed."""
+GUARDRAILS: dict[str, dict[str, Any]] = {
+    "canary": {"strategy": "canary", "steps": [{"weight": 25}]},
+    "linear": {"strategy": "canary", "steps": [{"weight": 25}, {"weight": 50}, {"weight": 75}]},
+    "rolling": {"strategy": "rolling", "batch": "25%"},
+}
+"""Deployment → its policy."""
 AT_ONCE = 4
 """More would keep two cores from answering in time."""
 
@@ -97,13 +105,11 @@ def one_of_many_models_on_two_instances_is_updated_and_nobody_else_notices(walke
     others = {walker.component_of(name) for name in neighbours}
     before = {name: one for name, one in walker.components(endpoint).items() if name in others}
 
-    with ExitStack() as asking, walker.watched(endpoint) as watch:
-        statuses = [asking.enter_context(player.asked(name, per_second=2)) for name in (*neighbours, rolled)]
+    with asked(player, everybody, per_second=2) as statuses, walker.watched(endpoint) as watch:
         walker.apply({rolled: {"version": "2"}}, "--wait")
     walker.serves(rolled, "2", 3)
 
-    assert {status for those in statuses for status in those} == {200}
-    assert min(map(len, statuses)) > 0
+    assert {name: set(those) for name, those in statuses.items()} == {name: {200} for name in everybody}
     assert max(watch.accelerators) == 16, "both instances were full at the peak, and never fuller"
     assert {name: one for name, one in walker.components(endpoint).items() if name in others} == before
     assert {name: walker.asks(name)["process"] for name in neighbours} == processes, "nobody's process was restarted"
@@ -197,40 +203,94 @@ def a_component_that_somebody_made_is_taken_over_while_it_serves(walker: Walker)
 
 def an_endpoint_of_one_model_is_updated_under_guardrails_and_the_truth_is_told_of_each_end(walker: Walker) -> None:
     """AWS: deployment guardrails; canary, linear and rolling, each with a bad version and then a good one."""
-    player, target = walker.player, "guarded"
-    walker.given_classic_target(target, "ml.g5.xlarge", most=16)
-    names = {"canary": "CANARY", "linear": "LINEAR", "rolling": None}
-    policies: dict[str, dict[str, Any]] = {
-        "canary": {"strategy": "canary", "steps": [{"weight": 50}]},
-        "linear": {"strategy": "canary", "steps": [{"weight": 50}, {"weight": 100}]},
-        "rolling": {"strategy": "rolling", "batch": "50%"},
-    }
-    walker.given_versions(*((name, version) for name in names for version in ("1", "3")))
-    walker.given_versions(*((name, "2") for name in names), errorRate=0.5)
-    walker.apply({name: {"target": target, "version": "1", "copies": 2} for name in names}, "--wait")
-    endpoints = {name: walker.endpoint_of(name) for name in names}
-    for name, endpoint in endpoints.items():
+    player, target, copies = walker.player, "guarded", 4
+    walker.given_classic_target(target, "ml.g5.xlarge", most=2 * copies * len(GUARDRAILS))
+    walker.given_versions(*((name, version) for name in GUARDRAILS for version in ("1", "3")))
+    walker.given_versions(*((name, "2") for name in GUARDRAILS), errorRate=0.5)
+    walker.apply({name: {"target": target, "version": "1", "copies": copies} for name in GUARDRAILS}, "--wait")
+    before = {name: walker.endpoint_of(name) for name in GUARDRAILS}
+    for name, endpoint in before.items():
         walker.alarm(name, EndpointName=endpoint["EndpointName"], VariantName="AllTraffic")
     guarded = {"delegate": "sagemaker", "bake": "4m"}
+    policies = {name: {**guarded, **policy, "alarms": [name]} for name, policy in GUARDRAILS.items()}
 
-    with ExitStack() as asking:
-        for name in names:
-            asking.enter_context(player.asked(name))
-        bad = {name: {"version": "2", "rollout": {**guarded, **policies[name], "alarms": [name]}} for name in names}
-        walker.apply(bad, "--wait", exits=ROLLED_BACK)
-    for name, before in endpoints.items():
-        walker.shows(name, phase="RolledBack", version="1", traffic={"1": 100}, ready={"1": 2}, drift="InSync")
+    with asked(player, GUARDRAILS) as statuses:
+        walker.apply(
+            {name: {"version": "2", "rollout": policies[name]} for name in GUARDRAILS}, "--wait", exits=ROLLED_BACK
+        )
+    for name in GUARDRAILS:
+        old = {"version": "1", "traffic": {"1": 100}, "ready": {"1": copies}}
+        walker.shows(name, phase="RolledBack", reason="RolledBackByPlatform", drift="InSync", **old)
         after = walker.endpoint_of(name)
-        assert after["EndpointConfigName"] == before["EndpointConfigName"]
+        assert after["EndpointConfigName"] == before[name]["EndpointConfigName"]
         assert after["EndpointStatus"] == "InService", "which boto3's waiter takes for a success"
+        assert set(statuses[name]) == {200, MODEL_ERROR}, "version 2 had its part of the requests, and lost no other"
         walker.rests(name)
 
-    walker.apply({name: {"version": "3"} for name in names}, "--wait")
-    for name, before in endpoints.items():
-        walker.shows(name, phase="Succeeded", version="3", traffic={"3": 100}, ready={"3": 2}, drift="InSync")
+    with asked(player, GUARDRAILS) as statuses:
+        walker.apply({name: {"version": "3"} for name in GUARDRAILS}, "--wait")
+    for name in GUARDRAILS:
+        new = {"version": "3", "traffic": {"3": 100}, "ready": {"3": copies}}
+        walker.shows(name, phase="Succeeded", drift="InSync", **new)
         after = walker.endpoint_of(name)
-        assert after["EndpointConfigName"] != before["EndpointConfigName"]
-        assert walker.asks(name)["version"] == "3"
+        assert after["EndpointConfigName"] != before[name]["EndpointConfigName"]
+        assert way_of(after) == f"{name.upper()} 25%"
+        assert set(statuses[name]) == {200}
+
+
+@contextmanager
+def asked(player: Player, names: Iterable[str], **rate: float) -> Iterator[dict[str, list[int]]]:
+    """Requests to several deployments; gives their statuses as they come."""
+    with ExitStack() as asking:
+        yield {name: asking.enter_context(player.asked(name, **rate)) for name in names}
+
+
+def way_of(endpoint: dict[str, Any]) -> str:
+    """How AWS says that it brought an endpoint to what it is."""
+    last = endpoint["LastDeploymentConfig"]
+    if "RollingUpdatePolicy" in last:
+        return f"ROLLING {last['RollingUpdatePolicy']['MaximumBatchSize']['Value']}%"
+    routing = last["BlueGreenUpdatePolicy"]["TrafficRoutingConfiguration"]
+    size = routing.get("CanarySize") or routing.get("LinearStepSize")
+    return f"{routing['Type']} {size['Value']}%"
+
+
+def an_idle_model_sleeps_and_is_woken_by_a_request_and_its_policy_rests_while_it_is_updated(walker: Walker) -> None:
+    """AWS: scale an inference component to zero, and back by a step policy on requests that found no copy."""
+    player, name = walker.player, "sleepy"
+    walker.given_endpoint(name, "ml.g5.12xlarge", 1)
+    walker.given_versions((name, "1"), (name, "2"))
+    scaling = {"min": 0, "max": 2, "goal": 4, "scaleInCooldown": "1m"}
+    given = {"target": name, "version": "1", "copies": 1, "scaling": scaling, "rollout": {**QUICK, "bake": "5s"}}
+    walker.apply({name: given}, "--wait")
+    first = walker.component_of(name)
+    (registered,) = walker.scalable_targets(first)
+    assert (registered["MinCapacity"], registered["MaxCapacity"]) == (0, 2)
+    assert set(registered["SuspendedState"].values()) == {False}
+    assert walker.policies(first) == {"TargetTrackingScaling", "StepScaling"}
+
+    asleep = walker.shows(name, health="ScaledToZero", ready={})
+    assert asleep["drift"] == "InSync", "what its own policy did is nobody else's change"
+    assert walker.described(first)["RuntimeConfig"]["DesiredCopyCount"] == 0
+    walker.wakes(name)
+    walker.shows(name, health="Healthy", version="1", ready={"1": 1}, drift="InSync")
+
+    with player.asked(name), walker.stack.following(name) as followed:
+        walker.apply({name: {"version": "2"}})
+        followed.wait_for("TrafficShifted")
+        (held,) = walker.scalable_targets(first)
+        assert set(held["SuspendedState"].values()) == {True}, "one of the two changes copies at a time"
+        followed.wait_for("RolloutSucceeded")
+        walker.serves(name, "2", 1)
+    second = walker.component_of(name)
+    assert walker.scalable_targets(first) == []
+    (moved,) = walker.scalable_targets(second)
+    assert (moved["MinCapacity"], moved["MaxCapacity"]) == (0, 2)
+    assert set(moved["SuspendedState"].values()) == {False}
+    assert walker.policies(second) == {"TargetTrackingScaling", "StepScaling"}
+
+    walker.stack.run("delete", "deployment", name, "--wait")
+    assert walker.scalable_targets(second) == []
 
 
 WALKS: tuple[Callable[[Walker], None], ...] = (
@@ -253,7 +313,13 @@ def ends(player: Player, request: pytest.FixtureRequest) -> Iterator[dict[Callab
         yield {walk: pool.submit(walk, Walker(player)) for walk in (item.callspec.params["walk"] for item in here)}
 
 
-@pytest.mark.parametrize("walk", WALKS, ids=lambda walk: walk.__name__.replace("_", "-"))
+NOT_YET = pytest.param(
+    an_idle_model_sleeps_and_is_woken_by_a_request_and_its_policy_rests_while_it_is_updated,
+    marks=pytest.mark.xfail(strict=True, reason="nothing is registered at SageMaker's autoscaler yet"),
+)
+
+
+@pytest.mark.parametrize("walk", (*WALKS, NOT_YET), ids=lambda walk: walk.__name__.replace("_", "-"))
 def test_as_aws_walks_through_it(
     walk: Callable[[Walker], None], ends: dict[Callable[[Walker], None], Future[None]]
 ) -> None:

@@ -12,13 +12,12 @@ import pytest
 from sagemaker_player import Player
 from sagemaker_walker import Walker
 
-pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.slow, pytest.mark.xdist_group("stack"), pytest.mark.timeout(600)]
 
 ROLLED_BACK = 3
 """Exit code of a rollout that was rolled back."""
 WHAT_IT_IS = ("InferenceComponentArn", "InferenceComponentStatus", "Specification", "RuntimeConfig")
 """Of a component's description; the rest is when it was touched."""
-
 QUICK = {"batch": 1, "bake": "1s", "drainTimeout": "20s"}
 """A policy under which nothing is waited for but copies and requests."""
 MODEL_ERROR = 424
@@ -319,7 +318,7 @@ NOT_YET = pytest.param(
 )
 
 
-@pytest.mark.parametrize("walk", (*WALKS, NOT_YET), ids=lambda walk: walk.__name__.replace("_", "-"))
+@pytest.mark.parametrize("walk", [*WALKS, NOT_YET], ids=lambda walk: walk.__name__.replace("_", "-"))
 def test_as_aws_walks_through_it(
     walk: Callable[[Walker], None], ends: dict[Callable[[Walker], None], Future[None]]
 ) -> None:

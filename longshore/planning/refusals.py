@@ -11,13 +11,16 @@ from typing import Final, TypeVar
 from longshore.planning.observed import Copy, CopyState
 from longshore.planning.operation import Decision, Draining, Facts, State
 from longshore.planning.room import Grant
-from longshore.planning.turn import END_LIMIT, Turn
+from longshore.planning.turn import Turn
 
 INSUFFICIENT_CAPACITY: Final = "InsufficientCapacity"
 """Why a copy does not start: the target has not what it needs, and cannot get it now."""
 SHUT_FOR: Final = timedelta(minutes=1)
 """For so long nothing new is placed on a host that is there and yet refused a copy: what is short there, its cores or
 its memory, nobody counts, and to ask again at once would be refused again."""
+
+TAKEN_BACK_WITHIN: Final = timedelta(hours=1)
+"""A platform that still looks for room takes no other change meanwhile; a copy that is there even then needs a person."""
 
 S = TypeVar("S", bound=State)
 
@@ -32,14 +35,15 @@ def refused(facts: Facts, version: str) -> tuple[Copy, ...]:
 
 
 def remember(turn: Turn[S], copies: tuple[Copy, ...]) -> None:
-    """Keep the target's words, and the hosts that must not be asked again at once.
+    """Keep the target's words, and the hosts that must not be asked again at once: all, where it does not say which.
 
     A host that the target now shows as not up needs no remembering: it counts again once it is shown otherwise.
     """
-    seen = turn.facts.observation
-    up = {host.name for host in seen.hosts if host.up} if seen else set()
+    hosts = turn.facts.observation.hosts if turn.facts.observation else ()
+    told = {copy.host for copy in copies} & {host.name for host in hosts}
     until = turn.now + SHUT_FOR
-    shut = {**turn.state.shut, **{copy.host: until for copy in copies if copy.host in up}}
+    refusing = [host.name for host in hosts if host.up and (host.name in told or not told)]
+    shut = {**turn.state.shut, **dict.fromkeys(refusing, until)}
     words = next((copy.message for copy in copies if copy.message), None)
     turn.become(shut=shut, refusal=words or f"{INSUFFICIENT_CAPACITY}: the target gave no reason")
 
@@ -57,7 +61,7 @@ def take_back(turn: Turn[S], version: str, level: int) -> Decision | None:
     """
     work = turn.state.draining
     if (work is None or (work.version, work.level) != (version, level)) and turn.facts.count(version) > level:
-        limit = turn.now + END_LIMIT
+        limit = turn.now + TAKEN_BACK_WITHIN
         turn.become(draining=Draining(version=version, level=level, ending=True, until=limit))
         return turn.end_down_to(version, level)
     return turn.drain_to(version, level)

@@ -19,10 +19,11 @@ from wished import Wish
 
 from longshore.planning import refusals, scale
 from longshore.planning.granting import decide, hold
-from longshore.planning.observed import Copy, CopyState, ObservedHost
+from longshore.planning.observed import Copy, CopyState, Observation, ObservedHost
 from longshore.planning.operation import Facts, OperationOrder, VersionFacts
 from longshore.planning.rollout import planner as rollout
 from longshore.planning.rollout.state import RolloutState
+from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.room import Grant, Reservation, ReservationRequest, TargetRoom
 from longshore.planning.scale import ScaleState
 from longshore.planning.words import EventType, OperationKind, Phase
@@ -30,6 +31,7 @@ from longshore.spec.deployment import DeploymentSpec
 from longshore.spec.model_version import Resources
 
 ONE = Resources(accelerators=1)
+REFUSED = refusals.INSUFFICIENT_CAPACITY
 FOR_LONG = [(0.0, 300.0)]
 
 
@@ -188,6 +190,26 @@ def test_a_copy_is_refused_while_it_starts_and_says_so(
     play = played(OperationKind.ROLLOUT, fleet_of(4, 2), copies=4, before=4)
     seen = play.fleet.observe(START).model_copy(update={"copies": (copy,)})
     assert bool(refusals.refused(Facts(now=START, observation=seen), "2")) is found
+
+
+@pytest.mark.parametrize(
+    ("host", "shut"),
+    [("a", ("a",)), ("b", ("b",)), ("gone", ()), ("unplaced", ("a", "b"))],
+    ids=["the one it was to be on", "or the other", "none that shows as gone", "all, where the target names none"],
+)
+def test_a_host_that_is_there_and_refused_a_copy_is_not_asked_again_at_once(host: str, shut: tuple[str, ...]) -> None:
+    hosts = (HERE, GONE.model_copy(update={"up": True}), GONE.model_copy(update={"name": "gone"}))
+    state = CopyState.STARTING
+    copy = Copy(
+        id="x", deployment="digits", model="m", version="2", host=host, state=state, message="no", reason=REFUSED
+    )
+    seen = Observation(target="here", sequence=1, at=START, hosts=hosts, copies=(copy,))
+    made = played(OperationKind.ROLLOUT, fleet_of(4, 2), copies=4, before=4).order
+    turn = RolloutTurn(made, rollout.begin(made), Facts(now=START, observation=seen))
+    refusals.remember(turn, (copy,))
+    assert (refusals.shut(turn), turn.state.refusal) == (shut, "no")
+    later = RolloutTurn(made, turn.state, Facts(now=START + refusals.SHUT_FOR))
+    assert refusals.shut(later) == ()
 
 
 # -- whole lives -----------------------------------------------------------------------------------------------------

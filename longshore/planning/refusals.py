@@ -20,7 +20,7 @@ SHUT_FOR: Final = timedelta(minutes=1)
 its memory, nobody counts, and to ask again at once would be refused again."""
 
 TAKEN_BACK_WITHIN: Final = timedelta(hours=1)
-"""A platform that still looks for room takes no other change meanwhile; a copy that is there even then needs a person."""
+"""A platform that still looks for room takes no other change meanwhile; whatever is there even then needs a person."""
 
 S = TypeVar("S", bound=State)
 

@@ -22,6 +22,8 @@ class Running:
         images = folder / "images.yaml"
         images.write_text(f'images:\n  "*/echo:*": {{command: [{sys.executable}, {SERVER}, "$(PORT)"]}}\n')
         self.log = folder / "log"
+        self.temporary = folder / "tmp"
+        self.temporary.mkdir()
         with self.log.open("wb") as log:
             self.process = subprocess.Popen(
                 [
@@ -31,6 +33,7 @@ class Running:
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
+                env={**os.environ, "TMPDIR": str(self.temporary)},
                 start_new_session=True,
             )
         assert self.process.stdout is not None
@@ -76,10 +79,12 @@ def test_it_serves_until_it_is_told_to_stop_and_leaves_nothing(running: Running,
     answer = running.client("sagemaker-runtime").invoke_endpoint(EndpointName="echo", Body=b"hello")
     assert answer["Body"].read() == b"hello"
     children = running.children()
+    assert list(running.temporary.iterdir()) != []
     assert len(children) == 2  # the model's server, and who ends it should nobody else
     os.kill(running.process.pid, number)
     assert running.process.wait(PATIENCE) == (-9 if number == signal.SIGKILL else 0)
     until(lambda: not any(child.is_running() and child.status() != psutil.STATUS_ZOMBIE for child in children))
+    until(lambda: not list(running.temporary.iterdir()))
     assert "Traceback" not in running.log.read_text()
 
 

@@ -153,16 +153,17 @@ async def test_an_environment_that_no_process_can_have_is_told(yard: Yard) -> No
     assert "null byte" in str(copy.failure)
 
 
-def test_whoever_kills_the_emulator_kills_its_copies() -> None:
+def test_whoever_kills_the_emulator_kills_its_copies(tmp_path: Path) -> None:
     """The reaper's pipe closes with the emulator, however that ended."""
     mark = uuid.uuid4().hex
     served = subprocess.Popen([sys.executable, str(SERVER), "0"], env={**os.environ, reaper.MARK: mark})
-    watching = reaper.start(mark)
+    watching = reaper.start(mark, tmp_path)
     assert watching.stdin is not None
     assert psutil.pid_exists(served.pid)
     watching.stdin.close()
     assert served.wait(PATIENCE) == -signal.SIGKILL
     assert watching.wait(PATIENCE) == 0
+    assert not tmp_path.exists()
 
 
 def test_the_first_name_that_matches_an_image_names_its_program(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ class DataPlane:
         """
         self._storage = Storage(s3_url)
         self._folder = Path(tempfile.mkdtemp(prefix="longshore-emulator-"))
-        self._reaper = reaper.start(self._mark)
+        self._reaper = reaper.start(self._mark, self._folder)
         self._thread.start()
         if not self._started.wait(_STARTING_SECONDS):
             raise RuntimeError("the emulator's runtime did not come up")
@@ -90,7 +90,6 @@ class DataPlane:
         if self._reaper is not None and self._reaper.stdin is not None:
             self._reaper.stdin.close()
             self._reaper.wait(_STOPPING_SECONDS)
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def start(self, copy: Copy) -> None:
         """Begin to serve a copy. One whose image has no program is ready when its time has come, and serves nothing."""

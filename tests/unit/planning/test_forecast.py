@@ -174,3 +174,17 @@ def test_hours_of_starts_and_checked_bakes_are_told_to_the_second() -> None:
     plan = told(STABLE, spec("2", bake=43_200, checks=[check], deadline=7200), room(*copies("1", 2)), v2=3600)
 
     assert (plan.reason, plan.estimated_seconds) == ("nothing speaks against it", 2 * (3600 + 43_200))
+
+
+def test_an_update_that_is_handed_over_is_planned_with_what_sagemaker_will_do() -> None:
+    desired = spec("2", copies=4, batch="25%", bake=30, delegate="sagemaker", alarms=["errors"])
+    now = spec("1", copies=4)
+    served = revision(1, "1").model_copy(update={"spec": now})
+    stable = STABLE.model_copy(update={"spec": now, "revisions": (served,)})
+    plan = told(stable, desired, room(*copies("1", 4)), v2=30)
+
+    assert plan.reason == "handed to SageMaker: batches of 25%, 30 s apart"
+    assert batches(plan) == [(1, 1, 25), (1, 1, 50), (1, 1, 75), (1, 1, 100)]
+    assert (plan.extra_accelerators, plan.fits) == (1, True)
+    whole = desired.model_copy(update={"rollout": desired.rollout.model_copy(update={"strategy": "blueGreen"})})
+    assert told(stable, whole, room(*copies("1", 4))).extra_accelerators == 4

@@ -168,20 +168,20 @@ class Components:
         page, aws = wanted.page, self._site.aws
         name = {"InferenceComponentName": page.component}
         count = {"CopyCount": page.count}
+        adapter = "BaseInferenceComponentName" in page.specification
         if wanted.call is Call.CREATE:
             await self._endpoint.ready()
             tags = names.tags(deployment=level.deployment, version=level.version, operation=str(level.fence.operation))
             await self.make_model(level, page, names, tags)
-            where = {"EndpointName": self._site.spec.endpoint}
-            if "BaseInferenceComponentName" not in page.specification:
-                where["VariantName"] = self._site.spec.variant
-            request: dict[str, Any] = {**name, **where, "Specification": page.specification, "Tags": tags}
-            await aws.call("sagemaker", "CreateInferenceComponent", **request, RuntimeConfig=count)
+            request: dict[str, Any] = {**name, "EndpointName": self._site.spec.endpoint, "Tags": tags}
+            if not adapter:  # which is where its base is, in as many copies
+                request |= {"VariantName": self._site.spec.variant, "RuntimeConfig": count}
+            await aws.call("sagemaker", "CreateInferenceComponent", **request, Specification=page.specification)
         elif wanted.call is Call.COUNT:
             await aws.call("sagemaker", "UpdateInferenceComponentRuntimeConfig", **name, DesiredRuntimeConfig=count)
         elif wanted.call is Call.RESTORE:
-            request = {**name, "Specification": page.specification}
-            await aws.call("sagemaker", "UpdateInferenceComponent", **request, RuntimeConfig=count)
+            request = {**name} if adapter else {**name, "RuntimeConfig": count}
+            await aws.call("sagemaker", "UpdateInferenceComponent", **request, Specification=page.specification)
         else:
             await aws.call("sagemaker", "DeleteInferenceComponent", **name)
 

@@ -14,7 +14,7 @@ from longshore.backends.sagemaker import hosts as instances
 from longshore.backends.sagemaker import specification
 from longshore.backends.sagemaker.pages import DeploymentPage, VersionPage
 from longshore.backends.sagemaker.seen import Component, Endpoint, View, lacks_capacity
-from longshore.backends.sagemaker.trust import differences, recent, trusted
+from longshore.backends.sagemaker.trust import counted, differences, recent, trusted
 from longshore.planning.observed import Copy, CopyState, Difference, ObservedHost, Upstream
 from longshore.planning.refusals import INSUFFICIENT_CAPACITY
 from longshore.spec.base import Value
@@ -43,6 +43,7 @@ class Picture(Value):
 
 def draw(view: View, noted: Noted, now: datetime) -> Picture:
     """The picture of a whole target."""
+    view = _counted(view, noted)
     there = _beside_strangers(view, noted, refused=refused(view, noted, now))
     shown = {
         key: tuple(_states(page, view.components.get(page.component), view.endpoint, now))
@@ -190,6 +191,13 @@ def _by_age(noted: Noted, view: View) -> Iterable[tuple[tuple[str, str], Version
         return (seen is None, seen.created_at.timestamp() if seen else 0.0, key)
 
     return sorted(noted.versions.items(), key=age)
+
+
+def _counted(view: View, noted: Noted) -> View:
+    """The view with the copies of adapters, which SageMaker does not count."""
+    ours = {page.component: page.count for page in noted.versions.values()}
+    found = {name: counted(seen, ours.get(name, 0)) for name, seen in view.components.items()}
+    return view.model_copy(update={"components": found})
 
 
 def _beside_strangers(view: View, noted: Noted, *, refused: bool) -> tuple[ObservedHost, ...]:

@@ -41,6 +41,11 @@ class Component(Value):
         return self.status in MOVING
 
     @property
+    def is_adapter(self) -> bool:
+        """Whether it is loaded into another component's copies."""
+        return "BaseInferenceComponentName" in self.specification
+
+    @property
     def lacks_capacity(self) -> bool:
         """Whether it says that there are no instances for its copies."""
         return self.failure is not None and lacks_capacity(self.failure)

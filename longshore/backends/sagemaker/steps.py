@@ -6,7 +6,7 @@ from enum import StrEnum
 from longshore.backends.port import BackendError, CopiesLevel
 from longshore.backends.sagemaker.pages import VersionPage
 from longshore.backends.sagemaker.seen import Component
-from longshore.backends.sagemaker.trust import changed_outside, differences, recent, trusted
+from longshore.backends.sagemaker.trust import changed_outside, counted, differences, recent, trusted
 from longshore.spec.base import Value
 
 
@@ -61,6 +61,7 @@ def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: dat
     Raises:
         BackendError: reason `ComponentBusy`, retryable: SageMaker is still changing it, and refuses another change.
     """
+    seen = counted(seen, page.count) if seen is not None else None
     there = trusted(page, seen, now) if seen is not None or page.made else 0
     count = _count(level, there)
     noted = page.model_copy(update={"level": level.copies, "count": count, "placement": level.placement})
@@ -73,6 +74,7 @@ def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: dat
         return Step(page=_gone(noted)) if seen.status == "Deleting" else Step(page=noted, call=Call.DELETE)
     if outside:
         return Step(page=noted)
+    seen = counted(seen, count)
     asked = noted.model_copy(update={"had": seen.current})
     if level.take and any(one.what.startswith("Specification") for one in differences("", "", page, seen, now)):
         return _when_idle(Step(page=asked, call=Call.RESTORE), seen)

@@ -13,6 +13,13 @@ GRACE: Final = timedelta(seconds=30)
 """How long SageMaker may describe what was before a change that it accepted."""
 
 
+def counted(seen: Component, count: int) -> Component:
+    """A component with its copies counted: an adapter has none of its own, so it has as many as we say."""
+    if not seen.is_adapter:
+        return seen
+    return seen.model_copy(update={"desired": count, "current": count if seen.status == "InService" else 0})
+
+
 def recent(page: VersionPage, now: datetime) -> bool:
     """Whether SageMaker may still describe what was before our last change."""
     return page.asked_at is not None and now < page.asked_at + GRACE

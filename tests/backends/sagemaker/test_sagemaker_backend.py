@@ -295,11 +295,17 @@ async def test_yesterdays_descriptions_are_neither_drift_nor_a_step_back(fleet: 
     assert states(await fleet.later()) == {"ready": 3}
 
 
-async def test_a_component_that_is_stuck_can_be_given_up(fleet: Fleet) -> None:
+async def test_a_component_that_is_stuck_is_given_up_as_soon_as_sagemaker_lets_go_of_it(fleet: Fleet) -> None:
     fleet.emulator.faults.set(stuck=["*"])
     assert states(await fleet.settled(2)) == {"starting": 2}
-    await fleet.ensure(0)
+    level = fleet.level(0)
+    with pytest.raises(BackendError) as told:
+        await fleet.backend.ensure(level)
+    assert (told.value.reason, told.value.retryable) == ("ComponentBusy", True)
     fleet.emulator.faults.clear()
+    fleet.emulator.world.touch()
+    await fleet.later()
+    await fleet.backend.ensure(level)
     await fleet.later()
     assert fleet.components() == {}
 
@@ -348,6 +354,9 @@ async def test_a_folder_has_the_digest_that_it_has_on_a_disk(fleet: Fleet, tmp_p
     await fleet.backend.verify("search", "1", spec)
 
 
+MANIFEST = '{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json"}'
+
+
 async def test_an_image_of_ecr_must_be_there(fleet: Fleet) -> None:
     spec = await fleet.upload()
     ecr = boto3.client("ecr", region_name=REGION)
@@ -357,7 +366,7 @@ async def test_an_image_of_ecr_must_be_there(fleet: Fleet) -> None:
     with pytest.raises(BackendError) as told:
         await fleet.backend.verify("search", "1", missing)
     assert told.value.reason == "ImageMissing"
-    ecr.put_image(repositoryName="serve", imageManifest='{"schemaVersion": 2}', imageTag="1")
+    ecr.put_image(repositoryName="serve", imageManifest=MANIFEST, imageTag="1")
     await fleet.backend.verify("search", "1", missing)
 
 

@@ -11,6 +11,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -261,13 +262,13 @@ class Player:
                     statuses.append(answer.status_code)
                     beat = max(beat + 1 / per_second, time.monotonic())
 
-        thread = threading.Thread(target=ask, name=f"asks {name}")
-        thread.start()
-        try:
-            yield statuses
-        finally:
-            over.set()
-            thread.join(30)
+        with ThreadPoolExecutor(1, thread_name_prefix=f"asks {name}") as pool:
+            asking = pool.submit(ask)
+            try:
+                yield statuses
+            finally:
+                over.set()
+            asking.result()  # an answer that never came is none to be silent about
 
 
 def _seconds(text: str | float) -> float:

@@ -3,6 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -234,13 +235,13 @@ class Walker:
             while not over.wait(1 / LOOKS_PER_SECOND):
                 self._look(endpoint, watch)
 
-        thread = threading.Thread(target=look, name=f"watches {endpoint}")
-        thread.start()
-        try:
-            yield watch
-        finally:
-            over.set()
-            thread.join(30)
+        with ThreadPoolExecutor(1, thread_name_prefix=f"watches {endpoint}") as pool:
+            looking = pool.submit(look)
+            try:
+                yield watch
+            finally:
+                over.set()
+            looking.result()
 
     def instances(self, endpoint: str) -> int:
         """Instances that the endpoint has."""

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from aws_fleet import Fleet
+from aws_rights import action_of, allowed
 
 from longshore.backends.sagemaker.client import Aws
 from longshore.emulator.clock import ManualClock
@@ -40,6 +41,19 @@ async def store() -> AsyncIterator[Store]:
     await store.targets.put("fleet", TargetSpec(backend="local"), "ada")
     yield store
     await database.dispose()
+
+
+@pytest.fixture(autouse=True)
+def held_to_the_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse, as AWS would, whatever the shipped policy does not allow."""
+    call = Aws._call
+
+    def within_rights(self: Aws, service: str, operation: str, *more: Any) -> dict[str, Any]:
+        action = action_of(service, operation)
+        assert action in allowed(), f"deploy/aws/longshore-policy.json does not allow {action}"
+        return call(self, service, operation, *more)
+
+    monkeypatch.setattr(Aws, "_call", within_rights)
 
 
 @pytest.fixture

@@ -6,9 +6,10 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from longshore.spec.deployment import METRICS
-from longshore.spec.model_version import ABSOLUTE_PATH, DIGEST
+from longshore.spec.model_version import ABSOLUTE_PATH, DIGEST, IMAGE
 from longshore.spec.quantities import NAME, VERSION
-from longshore.spec.sources import GOLDEN_URI, STATISTIC
+from longshore.spec.sagemaker import ENDPOINT_NAME, INSTANCE_TYPE, REGION, ROLE_ARN
+from longshore.spec.sources import GOLDEN_URI, NAMESPACE, STATISTIC
 
 _PATTERNS = {
     NAME: "a name has lower case letters, digits and dashes, begins and ends without a dash, and is at most 63 long",
@@ -19,6 +20,12 @@ _PATTERNS = {
     "cpu-utilization, memory-utilization, gpu-utilization and gpu-memory-utilization",
     STATISTIC: "the statistics are Average, Sum, Minimum, Maximum, SampleCount, and percentiles such as p99",
     GOLDEN_URI: "write file:// and the path of a JSON Lines file",
+    NAMESPACE: "a namespace of CloudWatch does not begin with a colon: write AWS/SageMaker, or your own",
+    IMAGE: "an image has no blanks: write registry/name:tag, or registry/name@sha256:…",
+    REGION: "a region is written like eu-central-1",
+    ENDPOINT_NAME: "SageMaker's names have letters, digits and dashes, begin and end without a dash, at most 63 long",
+    INSTANCE_TYPE: "an instance type is written like ml.g5.12xlarge",
+    ROLE_ARN: "a role is written like arn:aws:iam::123456789012:role/longshore",
 }
 
 

@@ -1,14 +1,17 @@
 """What holds for every valid document."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
+import pytest
 from hypothesis import given, settings
 from manifest_strategies import DOCUMENTS
 
-from longshore.spec.checking import check, identity
+from longshore.spec.checking import KINDS, check, identity
 from longshore.spec.parsing import parse
 from longshore.spec.schema import json_schema
+from longshore.spec.wording import message_of
 from longshore.spec.writing import to_yaml
 
 VALIDATOR = jsonschema.Draft202012Validator(json_schema())
@@ -41,6 +44,30 @@ def test_a_valid_document_satisfies_the_json_schema(content: dict[str, Any]) -> 
     check(content)
 
     VALIDATOR.validate(content)
+
+
+def patterns_in(schema: Any) -> Iterator[str]:
+    """The patterns that pydantic holds texts to, anywhere in its own schema of a model."""
+    if isinstance(schema, dict):
+        if schema.get("type") == "str" and "pattern" in schema:
+            yield schema["pattern"]
+        schema = list(schema.values())
+    if isinstance(schema, (list, tuple)):
+        for part in schema:
+            yield from patterns_in(part)
+
+
+PATTERNS = sorted({pattern for kind in KINDS.values() for pattern in patterns_in(kind.__pydantic_core_schema__)})
+
+
+@pytest.mark.parametrize("pattern", PATTERNS)
+def test_whatever_a_text_does_not_fit_is_told_in_words(pattern: str) -> None:
+    said = message_of(
+        {"type": "string_pattern_mismatch", "loc": (), "msg": "", "input": "?", "ctx": {"pattern": pattern}}
+    )
+
+    assert said.startswith("'?' does not fit: ")
+    assert pattern not in said
 
 
 def test_the_schema_is_a_schema_that_describes_every_field() -> None:

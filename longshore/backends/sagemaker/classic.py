@@ -130,11 +130,19 @@ class ClassicBackend:
     async def _sweep(self, every: Mapping[tuple[str, str], EndpointPage]) -> None:
         """Forget endpoints that are gone as we wanted it, and remove what was made for them."""
         for (deployment, version), page in every.items():
-            if page.count == 0 and self._reader.known(page.endpoint) is None:
+            over = page.count == 0 and (page.made or not page.was_refused(self._reader.clock()))
+            if over and self._reader.known(page.endpoint) is None:
                 async with self.site.notebook.turn(deployment, None) as turn:
                     if classic_seen.read(turn.pages).get(version) == page:
-                        await self._configs.forget(page.config)
-                        await turn.tear_out(version)
+                        await self._forget(turn, version, page)
+
+    async def _forget(self, turn: Turn, version: str, page: EndpointPage) -> None:
+        """Remove what was made for an endpoint that is gone; that there were no instances is kept while it counts."""
+        await self._configs.forget(page.config)
+        if page.was_refused(self._reader.clock()):
+            await write(turn, version, page.model_copy(update={"made": False}))
+        else:
+            await turn.tear_out(version)
 
     async def _way(self, key: tuple[str, str], page: EndpointPage) -> Upstream:
         scheme, _, rest = (await self.site.aws.url("sagemaker-runtime")).partition("://")
@@ -221,8 +229,7 @@ class ClassicBackend:
         await write(turn, level.version, page)
         self._reader.forget(page.endpoint)
         if seen is None:
-            await self._configs.forget(page.config)
-            await turn.tear_out(level.version)
+            await self._forget(turn, level.version, page)
         elif seen.status in {"Updating", "SystemUpdating", "RollingBack"}:
             raise busy(page.endpoint, seen.status)
         elif seen.status != "Deleting":

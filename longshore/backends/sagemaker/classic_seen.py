@@ -60,6 +60,10 @@ class EndpointPage(Value):
         """The update that SageMaker may be carrying out."""
         return None if self.handed is None or self.handed.over else self.handed
 
+    def was_refused(self, now: datetime) -> bool:
+        """Whether SageMaker said lately that it has no instance for it."""
+        return self.refused_at is not None and now < self.refused_at + BACK_OFF
+
     def recent(self, now: datetime) -> bool:
         """Whether SageMaker may still describe what was before our last change."""
         return self.asked_at is not None and now < self.asked_at + GRACE
@@ -131,7 +135,8 @@ def copies(
 ) -> Iterator[Copy]:
     """The instances of an endpoint, as copies: those that serve, those that drain, those that are being ended."""
     deployment, version = key
-    count = page.count if seen is None or page.recent(now) or seen.desired == page.count else seen.desired
+    ours = seen is None or page.recent(now) or seen.status == "Failed"  # which has no instances, and will have none
+    count = page.count if ours or seen is None else seen.desired
     there = max(count, seen.current if seen else 0)
     if seen is None and not (page.made and page.recent(now)):
         there = 0
@@ -189,7 +194,7 @@ def host_name(endpoint: str, index: int) -> str:
 
 def refused(pages: Mapping[tuple[str, str], EndpointPage], now: datetime) -> bool:
     """Whether SageMaker said lately that it has no more instances."""
-    return any(page.refused_at is not None and now < page.refused_at + BACK_OFF for page in pages.values())
+    return any(page.was_refused(now) for page in pages.values())
 
 
 def differences(

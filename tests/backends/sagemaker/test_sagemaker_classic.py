@@ -270,3 +270,18 @@ async def test_an_endpoint_that_is_of_neither_version_is_asked_for_the_old_one_a
     status = await classic.backend.follow("search", later)
     assert judged(status, goal="1", before="2", copies=2) is Verdict.REACHED
     assert states(await classic.later(60), "1") == {"ready": 2}
+
+
+async def test_without_instances_a_copy_says_so_and_none_are_promised_for_a_while(classic: Classic) -> None:
+    classic.emulator.faults.set(capacity={"ml.g5.xlarge": 1})
+    await classic.ensure(2)
+    waiting = (await classic.later()).copies
+    assert {(copy.state.value, copy.reason) for copy in waiting} == {("starting", "InsufficientCapacity")}
+    await classic.ensure(0)
+    seen = await classic.later(60)
+    assert (states(seen), classic.left()) == ({}, (0, 0, 0))
+    assert {(host.obtainable, host.up) for host in seen.hosts} == {(True, False)}
+    classic.emulator.faults.set(capacity={})
+    assert {(host.obtainable, host.up) for host in (await classic.later(600)).hosts} == {(True, True)}
+    await classic.settled(2)
+    assert states(await classic.later()) == {"ready": 2}

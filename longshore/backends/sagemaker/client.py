@@ -9,7 +9,7 @@ import boto3
 from botocore import xform_name
 from botocore.config import Config
 from botocore.credentials import AssumeRoleCredentialFetcher, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
+from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
 from botocore.session import Session
 from botocore.session import get_session as botocore_session
 
@@ -108,10 +108,13 @@ class Aws:
         session.set_config_variable("region", self.region)
         if self._role is None:
             return boto3.Session(botocore_session=session)
+        own = session.get_credentials()
+        if own is None:
+            raise NoCredentialsError
         assumed: Session = botocore_session()
         fetcher = AssumeRoleCredentialFetcher(
             client_creator=partial(session.create_client, region_name=self.region),
-            source_credentials=session.get_credentials(),
+            source_credentials=own,
             role_arn=self._role,
             extra_args={"RoleSessionName": f"longshore-{self._target}"[:64]},
         )

@@ -1,4 +1,4 @@
-"""A worker dies right before or right after any call to AWS: the next one gets there all the same, with nothing left."""
+"""A worker dies right before or after any call to AWS: the next one gets there all the same, and nothing is left."""
 
 from typing import Any
 

@@ -147,7 +147,8 @@ def health(facts: DeploymentFacts) -> tuple[Health, Finding | None]:
     if facts.observed_at is None:
         return Health.UNAVAILABLE, Finding(
             reason="NotObserved",
-            message=f"target {facts.target} was not observed yet; `longshore doctor` says whether its worker runs",
+            message=f"target {facts.target} was not observed yet; `longshore doctor` says whether its worker runs, and "
+            "that worker's log (logs/worker.log in LONGSHORE_HOME) why it cannot read the target",
         )
     ready = sum(facts.ready(version) for version in facts.serving)
     weighted = {version for version, share in facts.traffic.items() if share}

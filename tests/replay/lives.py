@@ -127,6 +127,14 @@ async def delegated(world: World) -> None:
     await world.ended(await world.apply("3", copies=2, **handed))
 
 
+async def autoscaled(world: World) -> None:
+    """The copies are the autoscaler's to choose: handed on by a rollout, and taken away with the policy."""
+    policy = {"min": 1, "max": 3, "goal": 5}
+    await world.ended(await world.apply("1", copies=1, scaling=policy))
+    await world.ended(await world.apply("2", copies=1, scaling=policy, bake="0s"))
+    await world.ended(await world.apply("2", copies=2, bake="0s"))
+
+
 async def under_way(world: World) -> Answer:
     """A first version, and a second whose first batch bakes."""
     await world.ended(await world.apply("1", copies=2))
@@ -141,5 +149,5 @@ def _minute(instant: datetime) -> str:
 
 LIVES: dict[str, Callable[[World], Awaitable[None]]] = {
     live.__name__: live
-    for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled, delegated)
+    for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled, delegated, autoscaled)
 }

@@ -195,9 +195,17 @@ class World:
 
     def spec(self, version: str, copies: int = 4, **rollout: Any) -> DeploymentSpec:
         """A desired state."""
+        scaling = rollout.pop("scaling", None)
         policy = {"batch": 1, "bake": "30s", **rollout}
         return DeploymentSpec.model_validate(
-            {"target": TARGET, "model": MODEL, "version": version, "copies": copies, "rollout": policy}
+            {
+                "target": TARGET,
+                "model": MODEL,
+                "version": version,
+                "copies": copies,
+                "scaling": scaling,
+                "rollout": policy,
+            }
         )
 
     async def apply(

@@ -14,6 +14,7 @@ from longshore.backends.sagemaker import hosts
 from longshore.backends.sagemaker.errors import AbsentError, TakenError
 from longshore.backends.sagemaker.names import Names, tags_of
 from longshore.backends.sagemaker.reading import Reader
+from longshore.backends.sagemaker.seen import Endpoint
 from longshore.backends.sagemaker.site import Site
 from longshore.spec.sagemaker import Instances, SageMakerTarget
 
@@ -67,16 +68,27 @@ class SharedEndpoint:
         Raises:
             BackendError: reason `EndpointNotReady`, retryable.
         """
-        found = self._reader.endpoint_seen or await self._reader.endpoint()
-        if found.status in TAKES_COMPONENTS:
+        known = self._reader.endpoint_seen
+        if known is not None and known.status in TAKES_COMPONENTS:
             return
-        found = await self._reader.endpoint()
-        if found.status in BROKEN and self._site.spec.instances is not None:
+        found = await self._found()
+        if found is not None and found.status in TAKES_COMPONENTS:
+            return
+        if self._site.spec.instances is not None and (found is None or found.status in BROKEN):
             await self.declare()
-        if found.status not in TAKES_COMPONENTS:
-            why = f": {'; '.join(found.messages)}" if found.messages else ""
-            message = f"endpoint {self._name} is {found.status}{why}; copies start when it is in service"
-            raise BackendError("EndpointNotReady", message, retryable=True)
+        why = f": {'; '.join(found.messages)}" if found is not None and found.messages else ""
+        stands = "being made" if found is None else found.status
+        message = f"endpoint {self._name} is {stands}{why}; copies start when it is in service"
+        raise BackendError("EndpointNotReady", message, retryable=True)
+
+    async def _found(self) -> Endpoint | None:
+        """The endpoint now; None while one of ours is not there, as between one that failed and the next."""
+        try:
+            return await self._reader.endpoint()
+        except BackendError as error:
+            if error.reason != "EndpointMissing" or self._site.spec.instances is None:
+                raise
+            return None
 
     async def _make(self, config: str, wanted: list[dict[str, Any]], names: Names) -> None:
         await self._make_config(config, wanted, names)

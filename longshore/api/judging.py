@@ -186,6 +186,11 @@ def _judge_serving(
 ) -> None:
     if refused := undelegated(spec, target):
         judgement.invalid.append(one.problem(*refused))
+    classic = target.sagemaker is not None and target.sagemaker.endpoint is None
+    if spec.scaling is not None and (target.backend == "local" or classic):
+        what = "has an endpoint for each deployment" if classic else "is local"
+        message = f"target {spec.target} {what}, and its copies are not scaled by a policy: remove scaling"
+        judgement.invalid.append(one.problem("spec.scaling", message))
     version = versions.get((spec.model, spec.version))
     if version is not None and (found := unservable(version, target)):
         field, why = found

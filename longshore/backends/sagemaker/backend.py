@@ -4,7 +4,7 @@ from typing import Any
 
 from longshore.backends.inventory import Adoption, Found
 from longshore.backends.notebook import Notebook
-from longshore.backends.port import CopiesLevel, Handover, HttpAnswer
+from longshore.backends.port import AutoscalerLevel, CopiesLevel, Handover, HttpAnswer
 from longshore.backends.sagemaker import asking, picture
 from longshore.backends.sagemaker.components import Components
 from longshore.backends.sagemaker.endpoint import SharedEndpoint
@@ -12,6 +12,7 @@ from longshore.backends.sagemaker.inventory import SharedInventory
 from longshore.backends.sagemaker.native import NativeComponentUpdates
 from longshore.backends.sagemaker.pages import VersionPage
 from longshore.backends.sagemaker.reading import Clock, Pace, Reader, utc_now
+from longshore.backends.sagemaker.scaling import ComponentScaling
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.verifying import Verifier
 from longshore.planning.fence import Fence
@@ -43,6 +44,7 @@ class SageMakerBackend:
         self._endpoint = SharedEndpoint(self.site, self.reader)
         self._components = Components(self.site, self.reader, self._endpoint)
         self._native = NativeComponentUpdates(self.site, self.reader, self._components)
+        self._scaling = ComponentScaling(self.site, self.reader)
         self._verifier = Verifier(self.site.aws)
         self._inventory = SharedInventory(self.site, self.reader, self._verifier)
 
@@ -98,6 +100,10 @@ class SageMakerBackend:
         """Note a component as ours and as it is; see `Inventory`."""
         await self._inventory.accept(adoption)
         return await self.observe(adoption.deployment)
+
+    async def steer(self, level: AutoscalerLevel) -> None:
+        """Tell Application Auto Scaling whose copies it chooses; see `Autoscaling`."""
+        await self._scaling.steer(level)
 
     async def hand_over(self, update: Handover) -> None:
         """Hand an update to SageMaker's own mechanism; see `NativeUpdates`."""

@@ -16,7 +16,7 @@ BAD_CREDENTIALS: Final = re.compile(
     r"ExpiredToken.*|InvalidClientTokenId|UnrecognizedClientException|InvalidSignatureException|SignatureDoesNotMatch"
     r"|MissingAuthenticationToken.*"
 )
-ABSENT: Final = re.compile(r"ResourceNotFound.*|NoSuchKey|NoSuchBucket|404")
+ABSENT: Final = re.compile(r"ResourceNotFound.*|ObjectNotFound.*|NoSuchKey|NoSuchBucket|404")
 EXHAUSTED: Final = re.compile(r"ResourceLimitExceeded|ServiceQuotaExceeded.*|LimitExceeded.*")
 """AWS's error codes, which differ by service."""
 _ABSENT_WORDS = re.compile(r"could not find|does not exist", re.IGNORECASE)

@@ -87,6 +87,8 @@ class DeploymentPage(Value):
 
     refused: Refusal | None = None
     """The last refusal of an instance; for a while, no other is promised to anybody."""
+    steered: tuple[str, ...] = ()
+    """The components that may be scalable targets of ours; more than one only while that moves."""
 
 
 def read(pages: Mapping[str, Page]) -> dict[str, VersionPage]:

@@ -193,8 +193,8 @@ def _autoscaled(state: DeploymentState) -> Refusal | None:
     if scaling is None:
         return None
     message = (
-        f"has its copies chosen by the target's autoscaler, from {scaling.min} to {scaling.max}: change scaling.min and "
-        "scaling.max and longshore apply it, or apply it without scaling to choose them yourself"
+        f"has its copies chosen by the target's autoscaler, from {scaling.min} to {scaling.max}: change scaling.min "
+        "and scaling.max and longshore apply it, or apply it without scaling to choose them yourself"
     )
     return Refusal(reason="Autoscaled", message=message)
 

@@ -79,7 +79,8 @@ class Told:
                 failed = component == NEW and int((second + 1) * failing) > int(second * failing)
                 target = Target("fleet", (), component)
                 self._meter.called(target, Outcome("AllTraffic", 1, 500 if failed else 200, ms / 1000, 0.001))
-                self._meter.were_used(target, "AllTraffic", [(0.5 if component == OLD else 0.97, 1)])
+                used = 50.0 if component == OLD else 97.0
+                self._meter.was_used(target, "AllTraffic", {"GPUUtilizationNormalized": used})
             self.clock.advance(1)
 
     def judge(self) -> None:

@@ -20,6 +20,7 @@ from longshore.planning.plans.playing import Play, Trace
 from longshore.planning.requests import ApplyRequest, Refusal
 from longshore.planning.rollout.strategy import Taken, choose
 from longshore.planning.room import Reservation, TargetRoom
+from longshore.planning.steering import bounded
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
 from longshore.spec.model_version import Resources
@@ -148,11 +149,12 @@ def forecast(state: DeploymentState, request: ApplyRequest, present: Present) ->
         now=present.now,
     )
     if coming.first is not None:
-        target.stand(order.old.version if order.old else None, order.copies_before)
+        target.stand(order.old.version if order.old else None, _gone_back(order, target))
+    there = target.count(order.old.version) if order.old else 0
     trace = Play(order, target).run()
     reserved = trace.waiting if trace.short else target.reservations
     return Forecast(
-        plan=_plan(coming, trace, target, present),
+        plan=_plan(coming, trace, target, present, there),
         reserved=tuple(one for one in reserved if one.operation == order.id),
         copies=target.observe().copies,
     )
@@ -181,10 +183,19 @@ def _coming(state: DeploymentState, accepted: Accepted) -> _Coming | None:
     return _Coming(begun, first) if begun else None
 
 
-def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present) -> Plan:
+def _gone_back(order: OperationOrder, target: IdealTarget) -> int:
+    """Copies of the stable version once what is under way has made way."""
+    if order.old is None or not order.autoscaled or order.old_scaling is None:
+        return order.copies_before
+    versions = {order.old.version, *order.versions}
+    return order.old_scaling.within(sum(target.count(version) for version in versions))
+
+
+def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present, there: int) -> Plan:
     order = coming.order
+    desired = bounded(order.spec, there if order.old else order.spec.copies).copies
     known = order.new.version in present.startups or not target.started
-    strategy, reason = _strategy(order)
+    strategy, reason = _strategy(order, there)
     unplaced, short = _unplaced(trace)
     if trace.ended is None or trace.result is None:
         raise AssertionError("a trace ends")
@@ -202,7 +213,7 @@ def _plan(coming: _Coming, trace: Trace, target: IdealTarget, present: Present) 
         peak_accelerators=trace.peak,
         extra_accelerators=trace.peak - trace.held_before,
         lowest_ready=trace.lowest_ready or 0,
-        dip=max(0, min(trace.ready_before, order.spec.copies) - (trace.lowest_ready or 0)),
+        dip=max(0, min(trace.ready_before, desired) - (trace.lowest_ready or 0)),
         fits=present.short is None and short is None,
         unplaced=unplaced,
         frozen=present.frozen if trace.minds_freezes else None,
@@ -239,13 +250,29 @@ def _standing(request: ApplyRequest, present: Present, *, changed: bool, reason:
     return Forecast(plan, copies=ours)
 
 
-def _strategy(order: OperationOrder) -> tuple[Taken | None, str]:
+def _strategy(order: OperationOrder, there: int) -> tuple[Taken | None, str]:
+    scaling = order.spec.scaling
     if order.kind not in MOVES:
-        return None, f"version {order.new.version} serves already: {order.copies_before} → {order.spec.copies} copies"
+        serves = f"version {order.new.version} serves already"
+        if scaling is None:
+            return None, f"{serves}: {there if order.autoscaled else order.copies_before} → {order.spec.copies} copies"
+        bounds = f"from {scaling.min} to {scaling.max}"
+        return None, f"{serves} with {there} copies: from now on autoscaling chooses {bounds}"
     chosen = choose(order.spec.rollout, order.new, order.old)
     if isinstance(chosen, Refusal):
         return None, chosen.message
-    return chosen.strategy, chosen.reason if order.old else "nothing serves yet: all copies are one batch"
+    why = chosen.reason if order.old else "nothing serves yet: all copies are one batch"
+    return chosen.strategy, f"{why}{_suspended(order, there)}"
+
+
+def _suspended(order: OperationOrder, there: int) -> str:
+    """What becomes of autoscaling on the way, where the copies of what serves are chosen by it."""
+    if order.old is None or order.old_scaling is None or not order.autoscaled:
+        return ""
+    held = "autoscaling is suspended from the first copy to the end"
+    if order.spec.scaling is None:
+        return f"; {held}, and then removed"
+    return f"; {held}, begun with the {there} it has chosen" if there else f"; {held}, begun with 1, for it sleeps"
 
 
 def _unplaced(trace: Trace) -> tuple[int, str | None]:

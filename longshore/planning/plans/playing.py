@@ -34,6 +34,7 @@ from longshore.planning.operation import (
     Reserve,
     Smoke,
     State,
+    Steer,
     Verify,
     Withdraw,
 )
@@ -43,6 +44,7 @@ from longshore.planning.rollout import planner as rollout
 from longshore.planning.rollout.state import RolloutState
 from longshore.planning.room import Grant, Reservation, ReservationRequest
 from longshore.planning.scale import ScaleState
+from longshore.planning.steering import bounded
 from longshore.planning.words import EventType, OperationKind, Phase
 
 MOST_DECISIONS: Final = 200_000
@@ -67,6 +69,7 @@ ALWAYS: Final[Mapping[type[BaseModel], dict[str, Any]]] = {
     ReadRoute: {"route": {}},
     Drained: {"drain": DrainReport(acked=True, in_flight=0)},
     Smoke: {"smoke": ""},
+    Steer: {},
 }
 """What the actions give that never find anything wrong."""
 
@@ -140,7 +143,8 @@ class Play:
         )
         self._trace = Trace(self.target.now, held_before=self.target.held, ready_before=self.target.ready)
         self._looked = self.target.now
-        self._wanted = self.order.spec.copies if self.order.old is None else 0
+        spec = self.order.spec
+        self._wanted = bounded(spec, spec.copies).copies if self.order.old is None else 0
         self._weight = 100 if self.order.kind is OperationKind.SCALE else 0
         self._look()
 

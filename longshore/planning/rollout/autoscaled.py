@@ -1,13 +1,15 @@
 """A rollout of a deployment whose copies the target's autoscaler chooses: it begins with what was chosen, and hands on.
 
 Until its first copy may start the autoscaler goes on, however long the rollout waits. Then it holds still to the end,
-and N is what it had chosen; a model that sleeps is updated with one copy.
+and N is what it had chosen; a model that sleeps is updated with one copy. Where that first batch is refused the room
+that it was granted, it goes on again until there is some.
 """
 
 from typing import Final
 
 from longshore.planning import steering
 from longshore.planning.operation import Action, Decision, OperationOrder, OperationResult, Steer
+from longshore.planning.rollout.legs import next_leg
 from longshore.planning.rollout.state import RolloutState, Stage
 from longshore.planning.rollout.turn import RolloutTurn
 from longshore.planning.words import Phase
@@ -49,6 +51,18 @@ def hold(turn: RolloutTurn) -> Decision | None:
     return None
 
 
+def let_go(turn: RolloutTurn) -> Decision | None:
+    """Nothing of the new version is left, and room may take hours to come: the autoscaler goes on until it does."""
+    old = turn.order.old
+    if old is None:
+        raise AssertionError("nothing was held where nothing serves")
+    if turn.state.held:
+        turn.become(held=False, let_go=True)
+        return turn.act(steering.aimed_at(old.version, turn.order.old_scaling, turn.next_step()))
+    turn.become(stage=Stage.RESERVE)
+    return None
+
+
 def hold_at_once(turn: RolloutTurn) -> tuple[Action, ...]:
     """Where two versions serve already: nobody else may change either while one of them is brought down."""
     return steering.hold(turn)[:1]
@@ -67,6 +81,8 @@ def _take(turn: RolloutTurn, chosen: int) -> None:
     spec = steering.bounded(turn.spec, chosen)
     levels = {**turn.state.levels, turn.old: chosen}
     turn.become(spec=spec, restores=chosen, level=chosen, levels=levels)
+    if turn.state.leg:  # of the first batch, which was refused its room: as large as it would be by now
+        turn.become(leg=next_leg(turn.course, turn.state.settled, turn.state.steps_done))
     turn.become(ladder=turn.laid(()))
 
 
@@ -78,7 +94,7 @@ def aim(order: OperationOrder, state: RolloutState, result: OperationResult) -> 
     most = result.phase is Phase.FAILED and state.weights.get(order.new.version, 0) > HALF
     new = most or result.phase is Phase.SUCCEEDED
     served, scaling = (order.new, spec.scaling) if new else (order.old, order.old_scaling)
-    told_before = state.held or result.phase is Phase.SUCCEEDED
+    told_before = state.held or state.let_go or result.phase is Phase.SUCCEEDED
     if served is None or not told_before or (scaling is None and not order.autoscaled):
         return None
     return steering.aimed_at(served.version, scaling, state.step + 1)

@@ -156,6 +156,7 @@ STAGES: dict[Stage, Callable[[RolloutTurn], Decision | None]] = {
     Stage.DIP: batch.dip,
     Stage.START: batch.start,
     Stage.TAKE_BACK: refused.take_back,
+    Stage.LET_GO: autoscaled.let_go,
     Stage.SMOKE: admission.smoke,
     Stage.GOLDEN: admission.golden,
     Stage.SHIFT: batch.shift,

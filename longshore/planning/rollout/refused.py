@@ -34,4 +34,6 @@ def take_back(turn: RolloutTurn) -> Decision | None:
     whole_old_side = turn.order.old is None or turn.state.level == turn.before
     if not state.kept and whole_old_side:
         turn.say(Phase.PENDING)
+        if turn.order.autoscaled and state.held and turn.order.doubt is None:
+            turn.become(stage=Stage.LET_GO)
     return None

@@ -16,7 +16,7 @@ from longshore.planning.room import Grant, ReservationRequest
 from longshore.planning.words import EventType
 from longshore.spec.deployment import DeploymentSpec
 
-ON_THE_WAY = {Stage.DIP, Stage.START, Stage.TAKE_BACK, Stage.SMOKE, Stage.GOLDEN}
+ON_THE_WAY = {Stage.DIP, Stage.START, Stage.TAKE_BACK, Stage.LET_GO, Stage.SMOKE, Stage.GOLDEN}
 """Stages of a batch whose copies have no traffic yet."""
 
 

@@ -26,7 +26,8 @@ def turn_round(turn: RolloutTurn, phase: Phase, reason: str, message: str) -> No
     """Begin the way back. `phase` is what its end will be called."""
     order, state = turn.order, turn.state
     scaled = turn.before != order.copies_before and not chooses(turn)
-    touched = state.step > 0 or scaled or order.doubt is not None
+    let_go = state.let_go and chooses(turn)  # all that had begun was taken back again
+    touched = (state.step > 0 and not let_go) or scaled or order.doubt is not None
     if touched:
         turn.emit(EventType.ROLLBACK_STARTED, message, batch=state.batch or None, reason=reason)
     way = Stage.RETURN if order.old else Stage.UNROUTE

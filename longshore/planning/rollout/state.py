@@ -24,6 +24,7 @@ class Stage(StrEnum):
     DIP = "dip"
     START = "start"
     TAKE_BACK = "take-back"
+    LET_GO = "let-go"
     SMOKE = "smoke"
     GOLDEN = "golden"
     SHIFT = "shift"
@@ -128,6 +129,8 @@ class RolloutState(KeepsWarm):
     """A policy that takes effect with the next batch (rule 10)."""
     thawed: bool = False
     """Whether no freeze holds it, or a person said that it does not matter."""
+    let_go: bool = False
+    """Whether the autoscaler was held before, and then told to go on until there is room."""
     instant: bool = False
     """It returns to a version that was kept warm: readiness is all that is asked (rule 6)."""
     batch: int = 0

@@ -188,3 +188,36 @@ def test_an_update_that_is_handed_over_is_planned_with_what_sagemaker_will_do() 
     assert (plan.extra_accelerators, plan.fits) == (1, True)
     whole = desired.model_copy(update={"rollout": desired.rollout.model_copy(update={"strategy": "blueGreen"})})
     assert told(stable, whole, room(*copies("1", 4))).extra_accelerators == 4
+
+
+def autoscaled(version: str, copies: int = 2, **bounds: int) -> DeploymentSpec:
+    scaling = {"min": 1, "max": 6, "goal": 4, **bounds}
+    made = spec(version, copies).model_dump(mode="json", by_alias=True)
+    return DeploymentSpec.model_validate({**made, "scaling": scaling})
+
+
+def test_where_autoscaling_chooses_the_copies_a_plan_is_made_with_those_and_not_with_the_written_ones() -> None:
+    known = revision(1, "1").model_copy(update={"spec": autoscaled("1")})
+    state = STABLE.model_copy(update={"spec": known.spec, "revisions": (known,), "autoscaled": True})
+    held = "autoscaling is suspended from the first copy to the end"
+
+    awake = told(state, autoscaled("2"), room(*copies("1", 3)))
+    asleep = told(state, autoscaled("2", min=0), room())
+    removed = told(state, spec("2", copies=1), room(*copies("1", 3)))
+
+    assert batches(awake) == [(1, 1, 33), (1, 1, 67), (1, 1, 100)]
+    assert (awake.lowest_ready, awake.dip, awake.peak_accelerators) == (3, 0, 4)
+    assert awake.reason == f"nothing speaks against it; {held}, begun with the 3 it has chosen"
+    assert (batches(asleep), asleep.dip) == ([(1, 0, 100)], 0)
+    assert asleep.reason == f"nothing speaks against it; {held}, begun with 1, for it sleeps"
+    assert removed.reason == f"nothing speaks against it; {held}, and then removed"
+    assert removed.placement == {"a": 1}
+
+
+def test_an_onboarding_and_a_new_policy_are_planned_within_the_bounds() -> None:
+    first = told(DeploymentState(name="d"), autoscaled("1", copies=1, min=2), room())
+    bounded = told(STABLE, autoscaled("1", max=4), room(*copies("1", 2)))
+
+    assert (batches(first), first.lowest_ready) == ([(2, 0, 100)], 2)
+    assert (bounded.operation, bounded.batches) == (OperationKind.SCALE, ())
+    assert bounded.reason == "version 1 serves already with 2 copies: from now on autoscaling chooses from 1 to 4"

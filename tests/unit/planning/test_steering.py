@@ -154,6 +154,23 @@ def test_a_rollout_that_waits_for_room_leaves_the_autoscaler_at_work() -> None:
     assert chooses(played) in {by("1"), by("2")}
 
 
+def test_a_rollout_whose_first_batch_is_refused_its_room_lets_the_autoscaler_go_on_until_there_is_some() -> None:
+    played = play(order(OperationKind.ROLLOUT, copies=2), there=3, story=Story(chosen=[(60, 2)]), accelerators=3)
+    played.fleet.obtainable, played.fleet.withheld = 1, [(0.0, 300.0)]
+    while played.now < START.replace(second=50):
+        decision = played.ask()
+        played.obey(decision)
+        if decision.wait_until:
+            played.pass_until(decision.wait_until)
+    assert EventType.BATCH_STARTED in {event.type for event in played.events}
+    assert (chooses(played), serving(played)) == (by("1"), {"1": 3})
+
+    played.run()  # the autoscaler gives a copy up, and there is room
+
+    assert played.result == OperationResult(phase=Phase.SUCCEEDED, message="version 2 serves with 2 copies")
+    assert (chooses(played), serving(played)) == (by("2"), {"2": 2})
+
+
 def test_an_onboarding_begins_within_the_bounds() -> None:
     played = play(order(OperationKind.ONBOARD, scaling={**BOUNDS, "min": 3}, before=None, copies=1), there=0).run()
 
@@ -298,9 +315,11 @@ def plays(draw: st.DrawFn) -> Play:
         chosen=draw(st.lists(st.tuples(seconds, st.integers(0, 7)), max_size=4)),
     )
     room = draw(st.sampled_from([0, 1, 4, 12]))
-    return play(
-        made, there, story, accelerators=max(there, 1) + room, **draw(st.one_of(behaviours, behaviours, faulty))
-    )
+    new = draw(st.one_of(behaviours, behaviours, faulty))
+    played = play(made, there, story, accelerators=max(there, 1) + room, **new)
+    if draw(st.booleans()):
+        played.fleet.obtainable, played.fleet.withheld = draw(st.integers(1, 4)), [(0.0, draw(seconds))]
+    return played
 
 
 @settings(PLAYS, max_examples=200)

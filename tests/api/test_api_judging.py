@@ -239,6 +239,25 @@ def test_what_goes_without_saying_on_a_target_is_judged_as_if_it_were_written(
     assert spec.rollout.delegate == "sagemaker"
 
 
+@pytest.mark.parametrize(
+    ("target", "why"),
+    [
+        (TARGET, "is local, and its copies are not scaled by a policy: remove scaling"),
+        (CLASSIC, "has an endpoint for each deployment, and its copies are not scaled by a policy: remove scaling"),
+    ],
+    ids=["local", "classic"],
+)
+def test_a_scaling_policy_is_refused_where_nothing_could_carry_it_out(target: dict[str, Any], why: str) -> None:
+    made = deployment()
+    name = target["metadata"]["name"]
+    made["spec"] |= {"target": name, "scaling": {"min": 1, "max": 4, "goal": 5}}
+    documents, _ = read(ApplyBody(documents=[made], sources=[{"file": "fleet.yaml", "line": 7}]))
+
+    found = [one for one in judge(documents, stored(*REGISTERED, target)).invalid if one.field == "spec.scaling"]
+
+    assert [(one.file, one.line, one.message) for one in found] == [("fleet.yaml", 7, f"target {name} {why}")]
+
+
 def test_a_version_that_its_target_cannot_serve_is_refused_with_the_field_and_the_cure() -> None:
     judgement = judged([deployment(), CLASSIC], stored(*REGISTERED[1:]))
     (problem,) = [one for one in judgement.invalid if one.field == "spec.version"]

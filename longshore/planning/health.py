@@ -11,6 +11,7 @@ from enum import StrEnum
 from longshore.planning import outside
 from longshore.planning.observed import Copy, CopyState, Difference
 from longshore.planning.shortage import INSUFFICIENT
+from longshore.planning.steering import NOT_STEERED
 from longshore.planning.words import OperationKind, Phase
 from longshore.spec.base import Value
 from longshore.spec.scaling import Scaling
@@ -126,7 +127,7 @@ def standing(facts: DeploymentFacts) -> Standing:
     condition, unwell = health(facts)
     difference, drifted = drift(facts)
     told = _of_operation(facts)
-    ended_badly = told if facts.phase in ENDED_BADLY else None
+    ended_badly = told if facts.phase in ENDED_BADLY or facts.reason == NOT_STEERED else None
     serious = unwell if condition in {Health.DEGRADED, Health.UNAVAILABLE} else None
     failed = ended_badly if facts.phase is Phase.FAILED else None
     under_way = told if facts.in_flight else None
@@ -240,8 +241,13 @@ def _of_operation(facts: DeploymentFacts) -> Finding | None:
     """What the latest operation says of itself, where it says anything."""
     if facts.reason is None:
         return None
-    fallback = f"`longshore rollout status {facts.name}` says more"
-    return Finding(reason=facts.reason, message=facts.message or fallback)
+    message = facts.message or f"`longshore rollout status {facts.name}` says more"
+    lost = facts.reason == "OperationLost" and facts.scaling is not None and facts.version is not None
+    if lost:
+        message += "; autoscaling may still be suspended: `longshore apply -f FILE` sets it again"
+    if lost or facts.reason == NOT_STEERED:
+        return Finding(reason="ScalingSuspended", message=message)
+    return Finding(reason=facts.reason, message=message)
 
 
 def _not_ready(facts: DeploymentFacts, ready: int) -> Finding:

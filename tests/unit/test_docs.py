@@ -60,6 +60,8 @@ NO_REASONS = {
     *(kind for kind in KINDS),
     *SEARCH_ATTRIBUTES,
     *("AllTraffic", "ResponseMetadata"),  # the usual name of an endpoint's only variant; botocore's own
+    *("InvocationModelErrors", "MemoryUtilizationNormalized", "NoCapacityInvocationFailures"),  # CloudWatch's metrics
+    "PolicyConfiguration",  # how fields of Application Auto Scaling end
     *("BootstrapConfigDump", "NoArgsIsHelpError", "ValidationError"),  # names of Envoy's, typer's and FastAPI's
 }
 

@@ -70,6 +70,8 @@ class TargetAnswer(Body):
     spec: TargetSpec
     hosts: tuple[HostAnswer, ...] = ()
     observed_at: datetime | None = None
+    trouble: str | None = Field(default=None, description="Why it cannot be used as it is; null: nothing is wrong.")
+    trouble_since: datetime | None = None
 
 
 class FreezeAnswer(Body):

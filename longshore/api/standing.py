@@ -32,6 +32,7 @@ def facts_of(view: View, now: datetime) -> DeploymentFacts:
         observed=view.copies,
         differences=view.differences,
         observed_at=view.observed_at,
+        trouble=view.trouble,
         traffic=view.traffic,
         no_place=view.no_place,
         now=now,

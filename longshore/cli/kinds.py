@@ -159,6 +159,7 @@ TARGET = View(
         Column("BACKEND", lambda item: str(item["spec"]["backend"])),
         Column("HELD", _hosts),
         Column("OBSERVED", instant("observedAt")),
+        Column("TROUBLE", plain("trouble")),
     ),
     name=lambda item: f"target/{item['name']}",
 )

@@ -68,6 +68,8 @@ class DeploymentFacts(Value):
     differences: tuple[Difference, ...] = ()
     """What somebody else changed of it on its target."""
     observed_at: datetime | None = None
+    trouble: str | None = None
+    """What is wrong with its target, as a worker beside it found last."""
     traffic: dict[str, int] = {}
     """Version → share in percent of the last acked route."""
     no_place: str | None = None
@@ -148,8 +150,7 @@ def health(facts: DeploymentFacts) -> tuple[Health, Finding | None]:
     if facts.observed_at is None:
         return Health.UNAVAILABLE, Finding(
             reason="NotObserved",
-            message=f"target {facts.target} was not observed yet; `longshore doctor` says whether its worker runs, and "
-            "that worker's log (logs/worker.log in LONGSHORE_HOME) why it cannot read the target",
+            message=f"target {facts.target} was not observed yet{_why(facts)}",
         )
     ready = sum(facts.ready(version) for version in facts.serving)
     weighted = {version for version, share in facts.traffic.items() if share}
@@ -291,5 +292,12 @@ def _staleness(facts: DeploymentFacts) -> Finding | None:
     age = int((facts.now - facts.observed_at).total_seconds())
     return Finding(
         reason="ObservationStale",
-        message=f"last observed {age} s ago; `longshore doctor` says whether a worker runs for target {facts.target}",
+        message=f"last observed {age} s ago{_why(facts)}",
     )
+
+
+def _why(facts: DeploymentFacts) -> str:
+    """Why its target is not read, with the next command."""
+    if facts.trouble:
+        return f": {facts.trouble}; `longshore describe target {facts.target}`"
+    return f"; `longshore doctor` says whether a worker runs for target {facts.target}"

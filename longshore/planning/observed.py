@@ -111,6 +111,9 @@ class Observation(Value):
     """Of the versions whose copies have no addresses of their own."""
     differences: tuple[Difference, ...] = ()
     """What somebody else changed."""
+    trouble: str | None = None
+    """What is wrong with the target itself, as that its endpoint is gone, with the cure. Such a reading of one
+    deployment says what is known of it all the same, and nothing of the target's hosts."""
     steady_until: datetime | None = None
     """Before then nothing of it changes but by our own doing. None, as on every real target: nobody knows."""
 

@@ -22,6 +22,7 @@ from longshore.store.tables import (
     revisions,
     routes,
     target_observations,
+    targets,
 )
 
 
@@ -127,9 +128,10 @@ async def _revisions(connection: AsyncConnection, deployment: str) -> list[Revis
 
 
 def _deployments() -> Select[Any]:
-    """Deployments with the weights that gateways run, and with their operation for filtering."""
+    """Deployments with the weights that gateways run, their target's trouble, and their operation for filtering."""
     return (
-        select(deployments, routes.c.acked_weights)
+        select(deployments, routes.c.acked_weights, targets.c.trouble)
+        .outerjoin(targets, targets.c.name == deployments.c.target)
         .outerjoin(routes, routes.c.deployment == deployments.c.name)
         .outerjoin(operations, operations.c.id == deployments.c.operation)
     )
@@ -150,6 +152,7 @@ async def _views(connection: AsyncConnection, query: Select[Any]) -> list[View]:
             hosts=read.hosts(row["target"]),
             differences=read.differences(row["target"], row["name"]),
             observed_at=read.at(row["target"], row["name"]),
+            trouble=row["trouble"],
         )
         for row in rows
     ]
@@ -177,9 +180,9 @@ class _Readings:
         self._differences = {target: differences_of(found) for target, found in rows.items()}
 
     @classmethod
-    async def of(cls, connection: AsyncConnection, targets: set[str]) -> "_Readings":
+    async def of(cls, connection: AsyncConnection, names: set[str]) -> "_Readings":
         table = target_observations
-        query = select(table).where(table.c.target.in_(targets)).order_by(table.c.sequence.desc())
+        query = select(table).where(table.c.target.in_(names)).order_by(table.c.sequence.desc())
         rows = defaultdict(list)
         for row in (await connection.execute(query)).all():
             rows[row.target].append(row)

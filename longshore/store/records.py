@@ -140,6 +140,8 @@ class View(Value):
     differences: tuple[Difference, ...] = ()
     """What somebody else changed of it on its target."""
     observed_at: datetime | None = None
+    trouble: str | None = None
+    """What is wrong with its target, as a worker beside it found last."""
     no_place: str | None = None
     """Why copies that are missing do not start; None where none is, or there is room."""
 

@@ -79,6 +79,8 @@ targets = Table(
     _required("actor", String),
     _required("created_at", Instant),
     _required("updated_at", Instant),
+    Column("trouble", String),
+    Column("trouble_since", Instant),
 )
 
 model_versions = Table(

@@ -22,6 +22,9 @@ class TargetRow(Value):
     """Who changed it last."""
     created_at: datetime
     updated_at: datetime
+    trouble: str | None = None
+    """Why it cannot be declared or read as it is, as a worker beside it found; None where nothing is wrong."""
+    trouble_since: datetime | None = None
 
 
 class Targets:
@@ -54,6 +57,13 @@ class Targets:
             del changed["created_at"]
             await connection.execute(update(targets).where(targets.c.name == name).values(changed))
             return True
+
+    async def tell_trouble(self, name: str, trouble: str | None) -> None:
+        """Keep what is wrong with a target, since when the words are these; None when nothing is any more."""
+        since = datetime.now(UTC) if trouble is not None else None
+        query = update(targets).where(targets.c.name == name, targets.c.trouble.is_distinct_from(trouble))
+        async with self._database.transaction() as connection:
+            await connection.execute(query.values(trouble=trouble, trouble_since=since))
 
     async def get(self, name: str) -> TargetRow | None:
         """One target; None when it is not registered."""

@@ -130,3 +130,17 @@ async def test_the_plaintext_of_a_key_is_nowhere_in_the_store(store: Store) -> N
     async with store.database.transaction() as connection:
         rows = (await connection.execute(select(api_keys))).all()
     assert plaintext.split("_", 2)[2] not in repr(rows)
+
+
+async def test_what_is_wrong_with_a_target_is_kept_since_it_was_first_said(store: Store) -> None:
+    await store.targets.put("lab", TargetSpec(backend="local"), "ada")
+    await store.targets.tell_trouble("lab", "no such endpoint")
+    first = await store.targets.get("lab")
+    await store.targets.tell_trouble("lab", "no such endpoint")
+    assert first is not None
+    assert (first.trouble, await store.targets.get("lab")) == ("no such endpoint", first)
+    assert first.trouble_since is not None
+    await store.targets.tell_trouble("lab", None)
+    mended = await store.targets.get("lab")
+    assert mended is not None
+    assert (mended.trouble, mended.trouble_since) == (None, None)

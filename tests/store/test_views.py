@@ -135,3 +135,13 @@ async def test_copies_that_are_missing_say_when_there_is_no_room_for_them(store:
         said.append(view and view.no_place)
 
     assert said == ["a copy needs 2 accelerators, at most 1 are free on one host of fleet", None]
+
+
+async def test_a_view_says_what_is_wrong_with_its_target(fleet: Store) -> None:
+    await fleet.targets.tell_trouble("fleet", "no such endpoint")
+    assert {view.row.name: view.trouble for view in await fleet.deployments.views()} == {
+        "a": "no such endpoint",
+        "b": "no such endpoint",
+        "c": None,
+        "d": "no such endpoint",
+    }

@@ -56,4 +56,6 @@ def _answer(row: TargetRow, observation: Observation | None) -> TargetAnswer:
         spec=row.spec,
         hosts=tuple(HostAnswer(**host.model_dump(), held=held[host.name]) for host in hosts),
         observed_at=observation.at if observation else None,
+        trouble=row.trouble,
+        trouble_since=row.trouble_since,
     )

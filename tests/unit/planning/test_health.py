@@ -302,6 +302,22 @@ TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
         "last observed 45 s ago",
     ),
     (
+        "an old observation of a target that cannot be read says why",
+        {"observed_at": NOW - timedelta(seconds=45), "trouble": "AWS does not answer"},
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        "ObservationStale",
+        "last observed 45 s ago: AWS does not answer; `longshore describe target",
+    ),
+    (
+        "a target that was never observed says why",
+        {"observed_at": None, "observed": (), "trouble": "there is no endpoint"},
+        Health.UNAVAILABLE,
+        Drift.DRIFTED,
+        "NotObserved",
+        "was not observed yet: there is no endpoint; `longshore describe target",
+    ),
+    (
         "an old observation is added to another message",
         {"observed_at": NOW - timedelta(seconds=31), "observed": copies("1", 3)},
         Health.DEGRADED,

@@ -35,9 +35,7 @@ class Configs:
 
     async def make(self, names: Names, of: CopiesLevel | Handover, copies: int, tags: list[dict[str, str]]) -> str:
         """Make the model object and the endpoint configuration of a version; their names are those of the content."""
-        model = specification.model_object(
-            names, of.deployment, of.version, of.spec, self._site.spec.execution_role or ""
-        )
+        model = specification.model_object(names, of, self._site.spec.execution_role or "")
         if of.spec.artifact.uri.endswith(ARCHIVE):
             del model["PrimaryContainer"]["ModelDataSource"]
             model["PrimaryContainer"]["ModelDataUrl"] = of.spec.artifact.uri

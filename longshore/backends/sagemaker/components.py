@@ -18,7 +18,7 @@ from longshore.backends.sagemaker.picture import BACK_OFF, Noted
 from longshore.backends.sagemaker.reading import Reader
 from longshore.backends.sagemaker.seen import Component, View
 from longshore.backends.sagemaker.site import Site
-from longshore.backends.sagemaker.steps import Call, Step, busy, needs_look, step
+from longshore.backends.sagemaker.steps import Call, Step, busy, needs_look, step, without_look
 from longshore.planning.servable import ARCHIVE
 
 logger = structlog.get_logger(__name__)
@@ -46,14 +46,15 @@ class Components:
         async with self._site.notebook.turn(level.deployment, level.fence) as turn:
             page = await self._page(turn, level, names)
             await self._make_way(turn, level.version, page)
-            if not needs_look(level, page):
-                noted = page.model_copy(update={"level": level.copies, "placement": level.placement})
-                await _write(turn, level.version, page, noted)
+            if not needs_look(level, page, self._reader.shown(page.component)):
+                await _write(turn, level.version, page, without_look(level, page))
                 return
             seen = await self._reader.look_at(page.component)
             await self._check_owner(level, page, seen, names)
             await self._note_refusal(turn, seen)
             wanted = step(level, page, seen, self._reader.clock())
+            if wanted.call is Call.DELETE:
+                await self._mind_adapters(page.component)
             await _write(turn, level.version, page, wanted.begun(self._reader.clock()))
             if wanted.call is Call.NONE:
                 return
@@ -98,7 +99,7 @@ class Components:
             count=0,
             accelerators=0 if base else need.accelerators,
             accelerator_memory_gib=0 if base else need.accelerator_memory_gib,
-            specification=specification.specification(names, level.deployment, level.version, level.spec, base),
+            specification=specification.specification(names, level, base),
         )
 
     async def _make_way(self, turn: Turn, version: str, page: VersionPage) -> None:
@@ -121,6 +122,27 @@ class Components:
             )
             raise BackendError("BaseMissing", message, retryable=True)
         return max(serving, key=lambda page: page.level).component
+
+    async def _mind_adapters(self, component: str) -> None:
+        """An adapter stays in the component that it was made in, which SageMaker does not delete from under it.
+
+        Raises:
+            BackendError: reason `AdaptersHangOnIt`, retryable: it goes as soon as they have gone.
+        """
+        noted = await self._reader.noted()  # an adapter's page stays until it was seen to be gone
+        hanging = {
+            (deployment, version)
+            for (deployment, version), page in noted.versions.items()
+            if page.specification.get("BaseInferenceComponentName") == component
+        }
+        if hanging:
+            told = ", ".join(f"{deployment} {version}" for deployment, version in sorted(hanging))
+            first = min(hanging)[0]
+            message = (
+                f"{component} is kept for the adapters that are loaded into it: {told}; apply a new version of each, "
+                f"which is loaded into the base that serves now, or longshore delete {first}; it goes on by itself"
+            )
+            raise BackendError("AdaptersHangOnIt", message, retryable=True)
 
     async def _check_owner(self, level: CopiesLevel, page: VersionPage, seen: Component | None, names: Names) -> None:
         """A component that no page knows to be made may be ours of an attempt that was cut off, or a stranger's."""
@@ -196,7 +218,7 @@ class Components:
                 f"with a role: set sagemaker.executionRole, or pack the artifact as {ARCHIVE}"
             )
             raise BackendError("ExecutionRoleMissing", message, retryable=False)
-        request = specification.model_object(names, level.deployment, level.version, level.spec, role)
+        request = specification.model_object(names, level, role)
         await self._quietly("CreateModel", **request, Tags=tags)
 
     async def _quietly(self, operation: str, **request: Any) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from longshore.backends.port import BackendError
 from longshore.backends.sagemaker.seen import Component
-from longshore.backends.sagemaker.specification import MIB
+from longshore.backends.sagemaker.specification import DIGEST, MIB, NAME, VERSION
 from longshore.spec.model_version import Artifact, ModelVersionSpec, Resources, Server
 from longshore.spec.sagemaker import SageMakerServing
 
@@ -68,7 +68,7 @@ def version_of(
         raise cannot(found.name, "its model is a package or a pipeline, and has no image of its own")
     if uri is None:
         raise cannot(found.name, "it has no artifact on S3 that a digest could pin")
-    told: dict[str, Any] = {"image": image, "env": container.get("env", {})}
+    told: dict[str, Any] = {"image": image, "env": _own_env(container.get("env", {}), digest, base)}
     spec = ModelVersionSpec(
         artifact=Artifact(uri=uri, digest=digest),
         server=base.server.model_copy(update=told) if base else Server(ready="/ping", protocol="http", **told),
@@ -104,6 +104,14 @@ def _container(found: Mapping[str, Any], model: Model | None) -> dict[str, Any]:
     own = containers[0]
     source = own.get("ModelDataSource", {}).get("S3DataSource", {}).get("S3Uri")
     return _without_nothing(image=own.get("Image"), uri=source or own.get("ModelDataUrl"), env=own.get("Environment"))
+
+
+def _own_env(env: Mapping[str, str], digest: str, base: ModelVersionSpec | None) -> dict[str, str]:
+    """The environment without what we add to every version's, which shows by the digest of what it serves."""
+    if env.get(DIGEST) != digest:
+        return dict(env)
+    said = base.server.env if base else {}
+    return {key: value for key, value in env.items() if key in said or key not in {NAME, VERSION, DIGEST}}
 
 
 def _resources(found: Mapping[str, Any], base: Resources) -> Resources:

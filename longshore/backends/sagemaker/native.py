@@ -116,7 +116,7 @@ class NativeComponentUpdates:
         return Handed(
             fence=update.fence,
             version=update.version,
-            specification=specification.specification(names, update.deployment, update.version, update.spec, base),
+            specification=specification.specification(names, update, base),
             accelerators=0 if base else need.accelerators,
             accelerator_memory_gib=0 if base else need.accelerator_memory_gib,
             copies=seen.desired if update.copies is None else update.copies,

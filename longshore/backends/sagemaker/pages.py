@@ -68,6 +68,8 @@ class VersionPage(Value):
     """When we last set about changing it; for a while after, SageMaker may describe what was before."""
     handed: Handed | None = None
     """The last update of the component that SageMaker was to carry out."""
+    operation: int = 0
+    """The last operation that said a level of it: what failed before, another one makes anew."""
     scaled: bool = False
     """Whether an autoscaler chooses the count, so that another count is no difference."""
 

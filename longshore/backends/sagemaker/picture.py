@@ -21,6 +21,8 @@ from longshore.spec.base import Value
 
 BACK_OFF: Final = timedelta(minutes=5)
 """How long no instance is promised after SageMaker had none."""
+FAILED: Final = "ComponentFailed"
+"""Why a copy is not there whose component SageMaker gave up."""
 LOST: Final = "CopyLost"
 """Why a copy is not ready that was."""
 
@@ -46,7 +48,7 @@ def draw(view: View, noted: Noted, now: datetime) -> Picture:
     view = _counted(view, noted)
     there = _beside_strangers(view, noted, refused=refused(view, noted, now))
     shown = {
-        key: tuple(_states(page, view.components.get(page.component), view.endpoint, now))
+        key: tuple(_states(key[0], page, view.components.get(page.component), view.endpoint, now))
         for key, page in _by_age(noted, view)
     }
     needs = [need for key, states in shown.items() for need in _needs(noted.versions[key], len(states))]
@@ -103,7 +105,9 @@ class State(Value):
     message: str | None = None
 
 
-def _states(page: VersionPage, seen: Component | None, endpoint: Endpoint, now: datetime) -> Iterator[State]:
+def _states(
+    deployment: str, page: VersionPage, seen: Component | None, endpoint: Endpoint, now: datetime
+) -> Iterator[State]:
     """Of each copy in turn: those that serve, those that drain, and last those that SageMaker is ending."""
     count = trusted(page, seen, now)
     level = max(0, count - max(0, page.count - page.level))
@@ -114,7 +118,8 @@ def _states(page: VersionPage, seen: Component | None, endpoint: Endpoint, now: 
         elif index < ready:
             yield State(state=CopyState.READY)
         else:
-            yield _not_ready(page, seen, endpoint, now, index)
+            state = _not_ready(page, seen, endpoint, now, index)
+            yield _with_cure(state, deployment) if state.reason == FAILED else state
     for _ in range(count, seen.current if seen else 0):
         yield State(state=CopyState.ENDING)
 
@@ -135,12 +140,17 @@ def _not_ready(page: VersionPage, seen: Component | None, endpoint: Endpoint, no
     if words := next((word for word in said if word and lacks_capacity(word)), None):
         return State(state=CopyState.STARTING, reason=INSUFFICIENT_CAPACITY, message=words)
     if seen.status == "Failed":
-        return State(state=CopyState.FAILED, reason="ComponentFailed", message=seen.failure or "SageMaker says no more")
+        return State(state=CopyState.FAILED, reason=FAILED, message=seen.failure or "SageMaker says no more")
     settled = seen.status == "InService" and not recent(page, now)
     if settled or index < page.had:
         told = f"SageMaker runs {seen.current} of {seen.desired} copies of {seen.name}"
         return State(state=CopyState.UNREADY, reason=LOST, message=told)
     return State(state=CopyState.STARTING)
+
+
+def _with_cure(state: State, deployment: str) -> State:
+    cure = f"mend that, and longshore rollout retry {deployment}, or apply --take where nothing is held, makes it anew"
+    return state.model_copy(update={"message": f"{state.message}; {cure}"})
 
 
 def _copies(

@@ -62,6 +62,10 @@ class Reader:
         """The endpoint as of the last whole reading."""
         return self._view.endpoint if self._view else None
 
+    def shown(self, component: str) -> Component | None:
+        """A component as of the last reading; None where it shows none, or there was no reading yet."""
+        return self._view.components.get(component) if self._view else None
+
     async def noted(self) -> Noted:
         """Everything in the notebook, as values."""
         versions, deployments = {}, {}

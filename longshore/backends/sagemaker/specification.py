@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from longshore.backends.port import BackendError
+from longshore.backends.port import BackendError, CopiesLevel, Handover
 from longshore.backends.sagemaker.names import Names
 from longshore.planning.observed import Difference
 from longshore.planning.servable import ARCHIVE, not_for_sagemaker
@@ -11,6 +11,14 @@ from longshore.spec.model_version import ModelVersionSpec
 MIB: Final = 1024
 LEAST_MEMORY_MIB: Final = 128
 """Shape MemoryInMb."""
+
+NAME: Final = "MODEL_NAME"
+VERSION: Final = "MODEL_VERSION"
+DIGEST: Final = "LONGSHORE_MODEL_DIGEST"
+"""What every container is told of what it serves, under the names that it has on every backend."""
+
+Served = CopiesLevel | Handover
+"""Either says which version of which deployment is to be served."""
 
 Wanted = dict[str, Any]
 """A specification as CreateInferenceComponent takes it."""
@@ -21,18 +29,19 @@ def needs_model(spec: ModelVersionSpec) -> bool:
     return not spec.artifact.uri.endswith(ARCHIVE)
 
 
-def specification(names: Names, deployment: str, version: str, spec: ModelVersionSpec, base: str | None) -> Wanted:
+def specification(names: Names, of: Served, base: str | None) -> Wanted:
     """The specification of a version's component; `base` is the component that an adapter is loaded into."""
+    spec = of.spec
     if base is not None:
         return {"BaseInferenceComponentName": base, "Container": {"ArtifactUrl": spec.artifact.uri}}
     wanted: Wanted = {}
     if needs_model(spec):
-        wanted["ModelName"] = names.model(deployment, version)
+        wanted["ModelName"] = names.model(of.deployment, of.version)
     else:
         wanted["Container"] = {
             "Image": spec.server.image,
             "ArtifactUrl": spec.artifact.uri,
-            "Environment": dict(spec.server.env),
+            "Environment": _environment(of),
         }
     wanted["ComputeResourceRequirements"] = _compute(spec)
     own = spec.sagemaker
@@ -51,22 +60,28 @@ def specification(names: Names, deployment: str, version: str, spec: ModelVersio
     return wanted
 
 
-def model_object(names: Names, deployment: str, version: str, spec: ModelVersionSpec, role: str) -> dict[str, Any]:
+def model_object(names: Names, of: Served, role: str) -> dict[str, Any]:
     """The CreateModel request of a version whose artifact is a single file, or a prefix (it ends with a slash)."""
+    spec = of.spec
     source = {
         "S3Uri": spec.artifact.uri,
         "S3DataType": "S3Prefix" if spec.artifact.uri.endswith("/") else "S3Object",
         "CompressionType": "None",
     }
     return {
-        "ModelName": names.model(deployment, version),
+        "ModelName": names.model(of.deployment, of.version),
         "ExecutionRoleArn": role,
         "PrimaryContainer": {
             "Image": spec.server.image,
-            "Environment": dict(spec.server.env),
+            "Environment": _environment(of),
             "ModelDataSource": {"S3DataSource": source},
         },
     }
+
+
+def _environment(of: Served) -> dict[str, str]:
+    """A container's environment; what the version itself says wins."""
+    return {NAME: of.model, VERSION: of.version, DIGEST: of.spec.artifact.digest, **of.spec.server.env}
 
 
 def differences(deployment: str, version: str, wanted: Wanted, found: dict[str, Any]) -> tuple[Difference, ...]:

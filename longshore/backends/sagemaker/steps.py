@@ -45,14 +45,23 @@ class Step(Value):
         return self.page.model_copy(update={"ours": (self.page.count,), "made": made, "asked_at": now})
 
 
-def needs_look(level: CopiesLevel, page: VersionPage) -> bool:
+def needs_look(level: CopiesLevel, page: VersionPage, shown: Component | None) -> bool:
     """Whether SageMaker must be asked how the component is, before anything is decided about it.
 
     A level that needs no other count than the one that SageMaker accepted last, as when copies begin to drain, needs
-    no asking: what somebody else changed meanwhile shows at the next reading.
+    no asking: what somebody else changed meanwhile shows at the next reading. `shown` is the last one: what failed
+    there, or has none, may have to be made anew.
     """
     settled = page.made and page.settled == page.count and not page.scaled
-    return level.take or not settled or _count(level, page.count) != page.count
+    sound = page.operation == level.fence.operation or (shown is not None and shown.status != "Failed")
+    return level.take or not settled or not sound or _count(level, page.count) != page.count
+
+
+def without_look(level: CopiesLevel, page: VersionPage) -> VersionPage:
+    """The page to note of a level that asks nothing of SageMaker."""
+    return page.model_copy(
+        update={"level": level.copies, "placement": level.placement, "operation": level.fence.operation}
+    )
 
 
 def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: datetime) -> Step:
@@ -64,7 +73,7 @@ def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: dat
     seen = counted(seen, page.count) if seen is not None else None
     there = trusted(page, seen, now) if seen is not None or page.made else 0
     count = _count(level, there)
-    noted = page.model_copy(update={"level": level.copies, "count": count, "placement": level.placement})
+    noted = without_look(level, page).model_copy(update={"count": count})
     outside = changed_outside(page, seen, now) and not level.take
     if seen is None:
         return _of_nothing(page, noted, now, outside=outside)
@@ -75,17 +84,18 @@ def step(level: CopiesLevel, page: VersionPage, seen: Component | None, now: dat
     if outside:
         return Step(page=noted)
     seen = counted(seen, count)
+    failed_before = seen.status == "Failed" and (page.operation != level.fence.operation or page.count == 0)
+    if seen.status == "Failed" and not seen.current and (failed_before or seen.desired != count):
+        # It never came to be. What was wrong may be mended by now, but a failed component serves no more as it is; one
+        # that failed in this very operation would only fail again.
+        return Step(page=noted.model_copy(update={"level": 0, "count": 0}), call=Call.DELETE, anew=True)
     asked = noted.model_copy(update={"had": seen.current})
     if level.take and any(one.what.startswith("Specification") for one in differences("", "", page, seen, now)):
         return _when_idle(Step(page=asked, call=Call.RESTORE), seen)
-    if seen.desired == count:
+    if seen.desired == count and not failed_before:
         if recent(page, now) and page.ours != (count,) and page.ours:
             raise busy(seen.name, "perhaps changed a moment ago")
         return Step(page=noted.model_copy(update={"ours": (count,), "made": True}))
-    if seen.status == "Failed" and not seen.current:
-        # It never came to be; another number of its copies is to be had from a new one only.
-        gone = noted.model_copy(update={"level": 0, "count": 0})
-        return Step(page=gone, call=Call.DELETE, anew=True)
     return _when_idle(Step(page=asked, call=Call.COUNT), seen)
 
 

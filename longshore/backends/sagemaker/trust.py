@@ -36,10 +36,12 @@ def trusted(page: VersionPage, seen: Component | None, now: datetime) -> int:
 
 
 def changed_outside(page: VersionPage, seen: Component | None, now: datetime) -> bool:
-    """Whether somebody else changed the count, or deleted the component."""
-    if page.scaled or recent(page, now) or not page.made:
+    """Whether somebody else deleted the component, or changed the count, which an autoscaler may."""
+    if recent(page, now) or not page.made:
         return False
-    return page.count > 0 if seen is None or seen.status == "Deleting" else seen.desired not in {page.count, *page.ours}
+    if seen is None or seen.status == "Deleting":
+        return page.count > 0
+    return not page.scaled and seen.desired not in {page.count, *page.ours}
 
 
 def differences(

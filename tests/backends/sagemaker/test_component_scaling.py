@@ -116,6 +116,16 @@ async def test_what_the_autoscaler_chose_is_what_is_there_and_no_difference(flee
     assert observed.differences == ()
 
 
+async def test_an_autoscaled_component_that_somebody_deletes_is_told_as_deleted(fleet: Fleet) -> None:
+    await fleet.settled(2)
+    await fleet.backend.steer(steering(1))
+    (component,) = fleet.components()
+    fleet.boto.delete_inference_component(InferenceComponentName=component)
+    observed = await fleet.later()
+    assert [(one.what, one.wanted, one.found) for one in observed.differences] == [("deleted", "there", "gone")]
+    assert states(observed) == {}
+
+
 async def test_a_late_step_does_not_steer(fleet: Fleet) -> None:
     await fleet.settled(1)
     await fleet.backend.steer(steering(5))

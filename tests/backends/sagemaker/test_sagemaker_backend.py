@@ -273,6 +273,40 @@ async def test_a_container_that_never_gets_healthy_fails_its_copies_with_sagemak
     assert states(await fleet.settled(2)) == {"ready": 2}
 
 
+async def test_a_failed_component_is_made_anew_by_another_operation_and_not_by_the_one_it_failed_in(
+    fleet: Fleet,
+) -> None:
+    fleet.emulator.faults.set(unhealthy=["serve:1"])
+    assert states(await fleet.settled(2)) == {"failed": 2}
+    before = fleet.components()
+    fleet.emulator.faults.clear()
+    assert states(await fleet.settled(2)) == {"failed": 2}
+    assert fleet.components() == before
+    # Another worker, that has read nothing yet, finds it as well.
+    fleet.backend = fleet.another_worker()
+    again = fleet.level(2, fence=Fence(operation=2, step=1))
+    with pytest.raises(BackendError) as told:
+        await fleet.backend.ensure(again)
+    assert (told.value.reason, told.value.retryable) == ("ComponentBusy", True)
+    fleet.clock.advance(3600)
+    await fleet.backend.ensure(again)
+    assert states(await fleet.later()) == {"ready": 2}
+    assert fleet.components().keys() == before.keys()
+
+
+async def test_a_failed_component_that_was_mended_in_vain_fails_its_operation_again(fleet: Fleet) -> None:
+    fleet.emulator.faults.set(unhealthy=["serve:1"])
+    await fleet.settled(2)
+    again = fleet.level(2, fence=Fence(operation=2, step=1))
+    with pytest.raises(BackendError):
+        await fleet.backend.ensure(again)
+    fleet.clock.advance(3600)
+    for step in (1, 2):
+        await fleet.ensure(2, fence=Fence(operation=2, step=step))
+        assert states(await fleet.later()) == {"failed": 2}
+    assert fleet.counts() == [(2, 0)]
+
+
 async def test_throttled_calls_are_tried_again_and_change_nothing_twice(fleet: Fleet) -> None:
     fleet.emulator.faults.set(throttle={"every": 1, "operations": ["CreateInferenceComponent"]})
     level = fleet.level(2)
@@ -327,6 +361,38 @@ async def test_an_adapter_is_loaded_into_the_component_of_its_base(fleet: Fleet)
     (made,) = [one for name, one in fleet.components().items() if name != base]
     assert made["Specification"]["BaseInferenceComponentName"] == base
     assert all(not copy.accelerators for copy in seen.copies if copy.deployment == "polite")
+
+
+async def test_a_base_stays_until_the_adapters_in_it_are_gone(fleet: Fleet) -> None:
+    adapter = version_spec(sagemaker={"adapterOf": {"deployment": "search"}})
+    polite: dict[str, Any] = {"deployment": "polite", "model": "polite", "spec": adapter}
+    await fleet.settled(1)
+    await fleet.settled(1, **polite)
+    await fleet.settled(1, version="2")
+    await fleet.settled(0, "drain")
+    gone = fleet.level(0)
+    with pytest.raises(BackendError, match=r"polite 1; .*longshore delete polite") as told:
+        await fleet.backend.ensure(gone)
+    assert (told.value.reason, told.value.retryable) == ("AdaptersHangOnIt", True)
+    assert states(await fleet.later(), "1") == {"draining": 1, "ready": 1}
+    # The adapter's own next version is loaded into the base that serves by now; the old one goes.
+    await fleet.settled(1, version="2", **polite)
+    await fleet.settled(0, **polite)
+    await fleet.backend.ensure(gone)
+    seen = await fleet.later()
+    assert {(copy.deployment, copy.version) for copy in seen.copies} == {("search", "2"), ("polite", "2")}
+
+
+async def test_a_container_is_told_what_it_serves_and_its_version_may_say_otherwise(fleet: Fleet) -> None:
+    spec = version_spec(server={"image": "serve:1", "env": {"MODEL_NAME": "mine"}})
+    seen = await fleet.settled(1, spec=spec)
+    (made,) = fleet.components().values()
+    assert made["Specification"]["Container"]["Environment"] == {
+        "MODEL_NAME": "mine",
+        "MODEL_VERSION": "1",
+        "LONGSHORE_MODEL_DIGEST": spec.artifact.digest,
+    }
+    assert (states(seen), seen.differences) == ({"ready": 1}, ())
 
 
 async def test_a_verified_version_is_there_with_its_digest(fleet: Fleet) -> None:

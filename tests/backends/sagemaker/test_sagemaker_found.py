@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from aws_examples import DIGEST, NAMES, component, version_spec
+from aws_examples import DIGEST, NAMES, component, level, version_spec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -45,8 +45,8 @@ def versions(draw: st.DrawFn) -> ModelVersionSpec:
 
 @given(versions())
 def test_what_a_version_became_says_the_same_version(spec: ModelVersionSpec) -> None:
-    wanted = specification(NAMES, "search", "1", spec, None)
-    model = model_object(NAMES, "search", "1", spec, "role") if "ModelName" in wanted else None
+    wanted = specification(NAMES, level(1, spec=spec), None)
+    model = model_object(NAMES, level(1, spec=spec), "role") if "ModelName" in wanted else None
     found = component(specification=_as_described(wanted))
     assert version_of(found, model, DIGEST, base=spec) == spec
     assert differences("search", "1", as_asked(found.specification), found.specification) == ()
@@ -54,8 +54,8 @@ def test_what_a_version_became_says_the_same_version(spec: ModelVersionSpec) -> 
 
 @given(versions(), versions())
 def test_without_a_base_all_that_sagemaker_knows_is_said(spec: ModelVersionSpec, other: ModelVersionSpec) -> None:
-    wanted = specification(NAMES, "search", "1", spec, None)
-    model = model_object(NAMES, "search", "1", spec, "role") if "ModelName" in wanted else None
+    wanted = specification(NAMES, level(1, spec=spec), None)
+    model = model_object(NAMES, level(1, spec=spec), "role") if "ModelName" in wanted else None
     found = component(specification=_as_described(wanted))
     alone, based = version_of(found, model, DIGEST), version_of(found, model, DIGEST, base=other)
     for said in (alone, based):

@@ -261,9 +261,8 @@ async def test_a_component_that_is_of_neither_version_is_asked_for_the_old_one_a
     await fleet.backend.hand_over(update())
     fleet.clock.advance(3600)
     (name,) = fleet.components()
-    strange = specification.specification(
-        await fleet.backend.site.names(), "search", "9", version_spec(server={"image": "strange:1"}), None
-    )
+    other = fleet.level(2, version="9", spec=version_spec(server={"image": "strange:1"}))
+    strange = specification.specification(await fleet.backend.site.names(), other, None)
     fleet.boto.update_inference_component(InferenceComponentName=name, Specification=strange)
     assert truth(await followed(fleet)) is Verdict.BROKEN
     later = Fence(operation=3, step=1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from longshore.backends.port import BackendError, CopiesLevel
 from longshore.backends.sagemaker.pages import VersionPage
 from longshore.backends.sagemaker.seen import Component
-from longshore.backends.sagemaker.steps import Call, needs_look, step
+from longshore.backends.sagemaker.steps import Call, needs_look, step, without_look
 
 NEW = page(0, level=0, ours=(), made=False, had=0, asked_at=None)
 
@@ -54,9 +54,38 @@ NEW = page(0, level=0, ours=(), made=False, had=0, asked_at=None)
         pytest.param(
             level(1), page(2), component(2, 0, "Failed"), Call.DELETE, 0, id="one that never came to be is made anew"
         ),
-        pytest.param(level(2), page(2), component(2, 0, "Failed"), Call.NONE, 2, id="but not for the same count"),
+        pytest.param(
+            level(2),
+            page(2, operation=1),
+            component(2, 0, "Failed"),
+            Call.NONE,
+            2,
+            id="but not for the same count in the operation that it failed in",
+        ),
+        pytest.param(
+            level(2), page(2), component(2, 0, "Failed"), Call.DELETE, 0, id="one that failed before it is made anew"
+        ),
+        pytest.param(
+            level(2),
+            page(0, ours=(2, 0), operation=1, asked_at=after(-60)),
+            component(2, 0, "Failed"),
+            Call.DELETE,
+            0,
+            id="also by whoever comes after one that died before the call",
+        ),
+        pytest.param(
+            level(4),
+            page(4),
+            component(4, 2, "Failed"),
+            Call.COUNT,
+            4,
+            id="one that failed while some copies serve is asked for the others again",
+        ),
         pytest.param(
             level(3), page(3, scaled=True), component(5), Call.COUNT, 3, id="an autoscaled count is no stranger's"
+        ),
+        pytest.param(
+            level(3), page(3, scaled=True), None, Call.NONE, 3, id="what another deleted is not the autoscaler's doing"
         ),
         pytest.param(
             level(3),
@@ -96,13 +125,20 @@ def test_a_component_that_is_being_changed_is_asked_later(seen: Component) -> No
 
 
 def test_copies_that_begin_to_drain_cost_no_call() -> None:
-    assert not needs_look(level(2, "drain"), page(3))
-    assert not needs_look(level(3), page(3))
-    assert needs_look(level(2), page(3))
-    assert needs_look(level(4, "drain"), page(3))
-    assert needs_look(level(3), page(3, ours=(2,)))
-    assert needs_look(level(3), page(3, made=False))
-    assert needs_look(level(3, take=True), page(3))
+    there = component(3)
+    assert not needs_look(level(2, "drain"), page(3), there)
+    assert not needs_look(level(3), page(3), there)
+    assert needs_look(level(2), page(3), there)
+    assert needs_look(level(4, "drain"), page(3), there)
+    assert needs_look(level(3), page(3, ours=(2,)), there)
+    assert needs_look(level(3), page(3, made=False), there)
+    assert needs_look(level(3, take=True), page(3), there)
+
+
+def test_an_operation_looks_once_whether_what_was_made_before_it_failed() -> None:
+    for shown in (None, component(3, 0, "Failed")):
+        assert needs_look(level(3), page(3), shown)
+        assert not needs_look(level(3), page(3, operation=1), shown)
 
 
 class Account:
@@ -143,8 +179,8 @@ class Worker:
 
     def attempt(self, asked: CopiesLevel, dies: int, stale: int) -> bool:
         self.now += timedelta(seconds=1)
-        if not needs_look(asked, self.page):
-            self.page = self.page.model_copy(update={"level": asked.copies})
+        if not needs_look(asked, self.page, self.account.describe(stale)):
+            self.page = without_look(asked, self.page)
             return True
         try:
             taken = step(asked, self.page, self.account.describe(stale), self.now)

@@ -226,6 +226,13 @@ def test_logs_name_the_copy_unless_it_was_named(cli: Cli, harbour: Harbour) -> N
     assert harbour.asked[0].query == {"tail": ["5"]}
 
 
+def test_copies_that_wrote_nothing_are_said_to_have(cli: Cli, harbour: Harbour) -> None:
+    harbour.answers["GET", f"{PATH}/logs"] = lambda _: (200, "")
+    run = cli("logs", "digits", "--copy", "b")
+    assert (run.code, run.out) == (0, "")
+    assert run.err.startswith("no copy of digits has lines that could be shown")
+
+
 def test_traffic_shows_who_serves_and_where_to_ask(cli: Cli, harbour: Harbour) -> None:
     leaving = {**COPY, "version": "0", "state": "draining", "address": "127.0.0.1:9001"}
     harbour.answers["GET", f"{PATH}/traffic"] = {

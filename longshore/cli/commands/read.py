@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import typer
 
-from longshore.cli.exits import REACHED, USAGE, Stop
+from longshore.cli.exits import REACHED, USAGE, Stop, say
 from longshore.cli.getting import GetRequest
 from longshore.cli.getting import get as do_get
 from longshore.cli.kinds import KINDS, kind_of, plain
@@ -138,6 +138,11 @@ def logs(
     """Show what the copies of a deployment wrote last."""
     client = Client.from_environment()
     lines = client.lines(f"/v1/deployments/{segment(name)}/logs", copy=copy, tail=tail)
+    if not lines:
+        say(
+            f"no copy of {name} has lines that could be shown: there is none, or nothing was written yet; on SageMaker "
+            "they write to CloudWatch Logs (/aws/sagemaker/InferenceComponents/COMPONENT), on its emulator nowhere"
+        )
     if output == "table":
         sys.stdout.writelines(f"{line['line']}\n" if copy else f"{line['copy']} | {line['line']}\n" for line in lines)
     else:

@@ -243,12 +243,26 @@ def _of_operation(facts: DeploymentFacts) -> Finding | None:
     if facts.reason is None:
         return None
     message = facts.message or f"`longshore rollout status {facts.name}` says more"
-    lost = facts.reason == "OperationLost" and facts.scaling is not None and facts.version is not None
-    if lost:
-        message += "; autoscaling may still be suspended: `longshore apply -f FILE` sets it again"
-    if lost or facts.reason == NOT_STEERED:
+    cure = _sets_scaling_again(facts)
+    if cure is not None:
+        message = f"{message}; autoscaling may still be suspended: {cure}"
+    if cure is not None or facts.reason == NOT_STEERED:
         return Finding(reason="ScalingSuspended", message=message)
     return Finding(reason=facts.reason, message=message)
+
+
+def _sets_scaling_again(facts: DeploymentFacts) -> str | None:
+    """What does, where an operation was lost that may have suspended it; None where none was."""
+    if facts.reason != "OperationLost" or facts.scaling is None or facts.version is None:
+        return None
+    if facts.kind is OperationKind.SCALE:
+        return "`longshore apply -f FILE` sets it again"
+    if facts.kind in {OperationKind.ROLLOUT, OperationKind.ROLLBACK}:
+        return (
+            f"`longshore apply -f FILE` with version {facts.version} goes back to it and sets it again, "
+            f"`longshore rollout retry {facts.name}` goes on"
+        )
+    return None
 
 
 def _not_ready(facts: DeploymentFacts, ready: int) -> Finding:

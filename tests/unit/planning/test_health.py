@@ -61,11 +61,31 @@ TABLE: list[tuple[str, dict[str, object], Health, Drift, str | None, str]] = [
     ("all copies ready with all traffic is healthy", {}, Health.HEALTHY, Drift.IN_SYNC, None, ""),
     (
         "of a lost operation nobody knows whether it held the autoscaler still: the same apply lets it go on",
-        {"scaling": SCALING, "phase": Phase.FAILED, "reason": "OperationLost", "message": "digits/scale-3 was lost"},
+        {
+            "scaling": SCALING,
+            "kind": OperationKind.SCALE,
+            "phase": Phase.FAILED,
+            "reason": "OperationLost",
+            "message": "digits/scale-3 was lost",
+        },
         Health.HEALTHY,
         Drift.IN_SYNC,
         "ScalingSuspended",
         "digits/scale-3 was lost; autoscaling may still be suspended: `longshore apply -f FILE` sets it again",
+    ),
+    (
+        "after a lost rollout the stable version again, or another try, sets the autoscaler",
+        {
+            "scaling": SCALING,
+            "kind": OperationKind.ROLLOUT,
+            "phase": Phase.FAILED,
+            "reason": "OperationLost",
+            "message": "look at what runs",
+        },
+        Health.HEALTHY,
+        Drift.IN_SYNC,
+        "ScalingSuspended",
+        "`longshore apply -f FILE` with version 1 goes back to it and sets it again, `longshore rollout retry digits`",
     ),
     (
         "an autoscaler that was not told how to go on is shown also where all else succeeded",

@@ -112,6 +112,8 @@ class CopyActivities:
         return found.spec
 
     async def _saved(self, observation: Observation) -> Observation:
+        if observation.trouble is not None:
+            return observation  # the observer saves readings of the whole target, and tells what is wrong with it
         await self._store.fleet.save_observation(observation)
         return observation
 

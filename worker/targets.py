@@ -11,7 +11,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.measuring import Meter
-from longshore.backends.port import Backend, BackendError
+from longshore.backends.port import Backend
 from longshore.messages import target_queue
 from longshore.sources.cloudwatch import CloudWatchSource
 from longshore.spec.target import TargetSpec
@@ -87,7 +87,9 @@ class TargetWorkers:
 
     async def _run_beside(self, name: str, spec: TargetSpec) -> None:
         backend = self._backend_for(name, spec)
-        await self._declare(name, spec, backend)
+        observer = Observer(name, backend, self._store, spec.hosts)
+        # Once before anything is asked of it. Where it fails, activities answer with the reason: silence tells nobody.
+        await observer.declare()
         # Unversioned on purpose: a pinned operation's activities are taken by whichever build is beside the target.
         worker = Worker(
             self._client,
@@ -99,17 +101,7 @@ class TargetWorkers:
         log.info("beside target", target=name, backend=spec.backend)
         async with asyncio.TaskGroup() as group:
             group.create_task(worker.run())
-            group.create_task(Observer(name, backend, self._store).run())
-
-    async def _declare(self, name: str, spec: TargetSpec, backend: Backend) -> None:
-        while True:
-            try:
-                await backend.declare(spec.hosts)
-            except BackendError as error:
-                log.warning("cannot declare the hosts", target=name, reason=error.message)
-                await asyncio.sleep(INTERVAL)
-            else:
-                return
+            group.create_task(observer.run())
 
 
 def _cloudwatch(name: str, spec: TargetSpec) -> CloudWatchSource:

@@ -4,7 +4,7 @@ from typing import Any
 
 from longshore.backends.inventory import Adoption, Found
 from longshore.backends.notebook import Notebook
-from longshore.backends.port import AutoscalerLevel, CopiesLevel, Handover, HttpAnswer
+from longshore.backends.port import AutoscalerLevel, BackendError, CopiesLevel, Handover, HttpAnswer
 from longshore.backends.sagemaker import asking, picture
 from longshore.backends.sagemaker.components import Components
 from longshore.backends.sagemaker.endpoint import SharedEndpoint
@@ -62,10 +62,27 @@ class SageMakerBackend:
         return await self.observe(level.deployment)
 
     async def observe(self, deployment: str | None = None) -> Observation:
-        """Read the whole target, or one deployment's part of it. A reading is shared for some seconds: see `Pace`."""
+        """Read the whole target, or one deployment's part of it. A reading is shared for some seconds: see `Pace`.
+
+        That a deployment for which nothing was ever asked has no copies is known without SageMaker, so it can be
+        retired from a target that cannot be read.
+        """
         sequence = await self.site.notebook.begin_reading()
         noted = await self.reader.noted()
-        view = await self.reader.view(noted, deployment)
+        try:
+            view = await self.reader.view(noted, deployment)
+        except BackendError as error:
+            if deployment is None or noted.holds(deployment):
+                raise
+            return Observation(
+                target=self.site.target,
+                sequence=sequence,
+                at=self.reader.clock(),
+                hosts=(),
+                copies=(),
+                deployment=deployment,
+                trouble=error.message,
+            )
         if deployment is None:
             await self._components.sweep(noted, view)
         now = self.reader.clock()
@@ -81,6 +98,7 @@ class SageMakerBackend:
             deployment=deployment,
             upstreams=tuple(one for one in ways if deployment in {None, one.deployment}),
             differences=tuple(one for one in drawn.differences if deployment in {None, one.deployment}),
+            trouble=view.endpoint.trouble,
         )
 
     async def send(self, copy: Copy, method: str, path: str, body: Any | None, timeout: float) -> HttpAnswer:

@@ -14,15 +14,13 @@ from longshore.backends.sagemaker import hosts
 from longshore.backends.sagemaker.errors import AbsentError, TakenError
 from longshore.backends.sagemaker.names import Names, tags_of
 from longshore.backends.sagemaker.reading import Reader
-from longshore.backends.sagemaker.seen import Endpoint
+from longshore.backends.sagemaker.seen import BROKEN, Endpoint
 from longshore.backends.sagemaker.site import Site
 from longshore.spec.sagemaker import Instances, SageMakerTarget
 
 logger = structlog.get_logger(__name__)
 
 TAKES_COMPONENTS: Final = frozenset({"InService", "Updating", "SystemUpdating"})
-BROKEN: Final = frozenset({"Failed", "OutOfService"})
-"""Such an endpoint can only be deleted (shape EndpointStatus, its documentation)."""
 
 
 class SharedEndpoint:
@@ -32,6 +30,8 @@ class SharedEndpoint:
         self._site = site
         self._reader = reader
         self._name = site.spec.endpoint or ""
+        self._refused: BackendError | None = None
+        """Why nothing may be made on the endpoint, as that it is not ours; None while nothing is against it."""
 
     async def declare(self) -> None:
         """Bring the endpoint to what the target says: make it, or change what it is made of; or see that it is there.
@@ -40,6 +40,14 @@ class SharedEndpoint:
             BackendError: reasons `EndpointMissing`, `EndpointNotOurs`, `EndpointBusy`, `VariantMissing`,
                 `InstanceTypeUnknown`; or AWS refused.
         """
+        try:
+            await self._declare()
+        except BackendError as error:
+            self._refused = None if error.retryable else error
+            raise
+        self._refused = None
+
+    async def _declare(self) -> None:
         if self._site.spec.instances is None:
             found = await self._reader.endpoint()
             for instance_type in found.instances:
@@ -66,8 +74,10 @@ class SharedEndpoint:
         """See that the endpoint takes components, and have it made anew where it failed.
 
         Raises:
-            BackendError: reason `EndpointNotReady`, retryable.
+            BackendError: reason `EndpointNotReady`, retryable; or what `declare` refused for good.
         """
+        if self._refused is not None:
+            raise self._refused
         known = self._reader.endpoint_seen
         if known is not None and known.status in TAKES_COMPONENTS:
             return

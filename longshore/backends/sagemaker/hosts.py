@@ -44,6 +44,8 @@ def hosts(endpoint: Endpoint, *, refused: bool) -> tuple[ObservedHost, ...]:
     Raises:
         BackendError: reason `InstanceTypeUnknown`.
     """
+    if not endpoint.instances:
+        return ()
     known = {name: known_type(name) for name in endpoint.instances}
     numbered = [
         _host(endpoint, name, number, known[name])

@@ -23,6 +23,8 @@ BACK_OFF: Final = timedelta(minutes=5)
 """How long no instance is promised after SageMaker had none."""
 FAILED: Final = "ComponentFailed"
 """Why a copy is not there whose component SageMaker gave up."""
+ENDPOINT_MISSING: Final = "endpoint missing"
+"""How a component is found that went with its endpoint."""
 LOST: Final = "CopyLost"
 """Why a copy is not ready that was."""
 
@@ -33,6 +35,10 @@ class Noted(Value):
     versions: dict[tuple[str, str], VersionPage] = {}
     """(deployment, version) → page."""
     deployments: dict[str, DeploymentPage] = {}
+
+    def holds(self, deployment: str) -> bool:
+        """Whether SageMaker was ever asked for something of a deployment that may still be there."""
+        return any(name == deployment and (page.made or any(page.ours)) for (name, _), page in self.versions.items())
 
 
 class Picture(Value):
@@ -46,6 +52,8 @@ class Picture(Value):
 def draw(view: View, noted: Noted, now: datetime) -> Picture:
     """The picture of a whole target."""
     view = _counted(view, noted)
+    if view.endpoint.missing:
+        noted = _gone_with_it(noted)
     there = _beside_strangers(view, noted, refused=refused(view, noted, now))
     shown = {
         key: tuple(_states(key[0], page, view.components.get(page.component), view.endpoint, now))
@@ -63,7 +71,15 @@ def draw(view: View, noted: Noted, now: datetime) -> Picture:
         for key, page in sorted(noted.versions.items())
         for difference in differences(*key, page, view.components.get(page.component), now)
     ]
+    if view.endpoint.missing:
+        told = [one.model_copy(update={"found": ENDPOINT_MISSING}) for one in told]
     return Picture(hosts=there, copies=tuple(copies), differences=tuple(told))
+
+
+def _gone_with_it(noted: Noted) -> Noted:
+    """The pages without what was asked lately: no answer to it is on its way from an endpoint that is gone."""
+    pages = {key: page.model_copy(update={"asked_at": None}) for key, page in noted.versions.items()}
+    return noted.model_copy(update={"versions": pages})
 
 
 def refused(view: View, noted: Noted, now: datetime) -> bool:

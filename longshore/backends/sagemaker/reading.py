@@ -14,7 +14,7 @@ from longshore.backends.port import BackendError
 from longshore.backends.sagemaker import pages, seen
 from longshore.backends.sagemaker.errors import AbsentError
 from longshore.backends.sagemaker.picture import Noted
-from longshore.backends.sagemaker.seen import Component, Endpoint, View
+from longshore.backends.sagemaker.seen import MISSING, Component, Endpoint, View
 from longshore.backends.sagemaker.site import Site
 from longshore.backends.sagemaker.trust import recent
 from longshore.spec.base import Value
@@ -146,7 +146,12 @@ class Reader:
         return moves and now >= found.seen_at + self._pace.moving
 
     async def _read_whole(self, noted: Noted) -> View:
-        endpoint = await self.endpoint()
+        try:
+            endpoint = await self.endpoint()
+        except BackendError as error:
+            if error.reason != "EndpointMissing" or not any(page.made for page in noted.versions.values()):
+                raise
+            return self._nothing(error.message)
         listed = await self._site.aws.all(
             "sagemaker",
             "ListInferenceComponents",
@@ -168,6 +173,13 @@ class Reader:
         there = await asyncio.gather(*(one(summary) for summary in listed))
         components = {found.name: found for found in there if found is not None}
         return View(endpoint=endpoint, components={**_just_made(known, components, asked), **components})
+
+    def _nothing(self, why: str) -> View:
+        """The endpoint that we have components on is gone: that is a reading, for they are gone with it."""
+        name, variant = self._site.spec.endpoint or "", self._site.spec.variant
+        return View(
+            endpoint=Endpoint(name=name, status=MISSING, variant=variant, messages=(why,), seen_at=self.clock())
+        )
 
     def _is_old(self, found: Component, summary: dict[str, Any], asked_at: datetime | None) -> bool:
         now = self.clock()

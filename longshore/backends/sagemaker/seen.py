@@ -11,6 +11,10 @@ from typing import Any, Final
 
 from longshore.spec.base import Value
 
+MISSING: Final = "Missing"
+"""Status of an endpoint that was there, and is not: our word, for SageMaker has none."""
+BROKEN: Final = frozenset({"Failed", "OutOfService"})
+"""Such an endpoint can only be deleted (shape EndpointStatus, its documentation)."""
 MOVING: Final = frozenset({"Creating", "Updating", "Deleting"})
 """Statuses in which SageMaker refuses another change."""
 _NO_CAPACITY = re.compile(
@@ -65,6 +69,20 @@ class Endpoint(Value):
     messages: tuple[str, ...] = ()
     """What SageMaker says of it: its failure, and its variant's."""
     seen_at: datetime
+
+    @property
+    def missing(self) -> bool:
+        """Whether it is gone, and with it everything that was on it."""
+        return self.status == MISSING
+
+    @property
+    def trouble(self) -> str | None:
+        """What is wrong with it, for a person; None where nothing is that does not pass by itself."""
+        if self.missing:
+            return "; ".join(self.messages)
+        if self.status in BROKEN:
+            return f"endpoint {self.name} is {self.status}: {'; '.join(self.messages) or 'SageMaker says no more'}"
+        return None
 
     @property
     def pooled(self) -> bool:

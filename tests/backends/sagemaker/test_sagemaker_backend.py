@@ -166,8 +166,9 @@ async def test_what_somebody_else_changed_is_told_and_left_alone_until_a_person_
 
 async def test_a_changed_specification_is_told_and_put_right_by_a_persons_word(fleet: Fleet) -> None:
     await fleet.settled(1)
-    (name,) = fleet.components()
-    container = {"Image": "other:9", "ArtifactUrl": "s3://models/search-1.tar.gz"}
+    ((name, before),) = fleet.components().items()
+    environment = before["Specification"]["Container"]["Environment"]
+    container = {"Image": "other:9", "ArtifactUrl": "s3://models/search-1.tar.gz", "Environment": environment}
     needs = {"NumberOfAcceleratorDevicesRequired": 1, "MinMemoryRequiredInMb": 4096}
     fleet.boto.update_inference_component(
         InferenceComponentName=name,

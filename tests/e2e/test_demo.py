@@ -7,6 +7,7 @@ import subprocess
 import sysconfig
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,15 +53,15 @@ class Visitor:
             check=False,
         )
 
-    def demo(self) -> Told:
+    def demo(self, *options: str) -> Told:
         """Run the demo for its one object."""
-        done = self.run("demo", "-o", "json")
+        done = self.run("demo", *options, "-o", "json")
         assert done.stdout, done.stderr
         return Told(done.returncode, json.loads(done.stdout), done.stderr)
 
 
-@pytest.fixture(scope="module")
-def visitor() -> Iterator[Visitor]:
+@contextmanager
+def visiting() -> Iterator[Visitor]:
     """A visitor whose home is removed with everything in it."""
     home = Path(tempfile.mkdtemp(prefix="ls-", dir="/tmp"))  # short, for sockets lie in it
     visitor = Visitor(home)
@@ -71,6 +72,13 @@ def visitor() -> Iterator[Visitor]:
         left = sorted(path.name for path in home.iterdir()) if home.exists() else []
         shutil.rmtree(home, ignore_errors=True)
     assert left == [], "a purge leaves nothing of the demo"
+
+
+@pytest.fixture(scope="module")
+def visitor() -> Iterator[Visitor]:
+    """One visitor for all that is told of this machine."""
+    with visiting() as visitor:
+        yield visitor
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +131,14 @@ def test_a_second_demo_clears_the_table_and_tells_it_again(first: Told, visitor:
     check_whole(again)
     assert "an earlier demo is still there" in again.story
     assert again.object["urls"] == first.object["urls"]
+
+
+def test_the_same_story_is_told_on_sagemaker() -> None:
+    with visiting() as visitor:
+        told = visitor.demo("--target", "sagemaker")
+        check_whole(told)
+        deployment = json.loads(visitor.run("get", "deployment", "digits-sagemaker", "-o", "json").stdout)
+        assert (deployment["version"], deployment["copies"], deployment["target"]) == ("2", {"2": 4}, "demo-sagemaker")
+
+        elsewhere = visitor.run("demo", "-o", "json")
+        check_whole(Told(elsewhere.returncode, json.loads(elsewhere.stdout), elsewhere.stderr))

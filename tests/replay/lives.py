@@ -147,7 +147,5 @@ def _minute(instant: datetime) -> str:
     return f"{instant:%Y-%m-%dT%H:%M}"
 
 
-LIVES: dict[str, Callable[[World], Awaitable[None]]] = {
-    live.__name__: live
-    for live in (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled, delegated, autoscaled)
-}
+_LIVES = (plain, canary, warm, superseded, revised, frozen, retired, lost, failed, meddled, delegated, autoscaled)
+LIVES: dict[str, Callable[[World], Awaitable[None]]] = {live.__name__: live for live in _LIVES}

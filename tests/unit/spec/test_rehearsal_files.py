@@ -56,8 +56,10 @@ def test_what_fits_what_was_there_before_can_be_played(event: str) -> None:
         ),
         (
             "at: 0s, do: apply, deployment: codegen, rollout: {delegate: sagemaker, keepWarm: 0s}",
-            "9: spec.timeline[0].rollout.delegate: SageMaker's own updates are not rehearsed: remove it, or try them on "
-            "longshore emulate sagemaker",
+            (
+                "9: spec.timeline[0].rollout.delegate: SageMaker's own updates are not rehearsed: remove it, or try "
+                "them on longshore emulate sagemaker"
+            ),
         ),
         (
             "at: 0s, do: apply, deployment: canary, rollout: {steps: [{weight: 20}, {weight: 10}]}",

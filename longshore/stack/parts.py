@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 
 from longshore.stack.agent import rest_copies
 from longshore.stack.binaries import ENVOY, TEMPORAL
@@ -166,6 +167,8 @@ def _temporal(plan: Plan) -> Part:
 
 
 def _emulator(plan: Plan) -> Part:
+    if find_spec("moto") is None:
+        raise StackError("the emulator needs moto, which is not installed", "install longshore[emulator]")
     command = [sys.executable, "-P", "-m", "longshore.cli", "emulate", "sagemaker"]
     command += ["--port", str(plan.ports.emulator), "--runtime-port", str(plan.ports.emulator_runtime)]
     command += ["--speed", plan.emulator_speed]

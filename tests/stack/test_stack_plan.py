@@ -84,6 +84,21 @@ def test_the_emulator_and_aws_are_never_mixed(home: Path) -> None:
     assert not told.keys() & {"AWS_SESSION_TOKEN", "AWS_PROFILE"}
 
 
+def test_the_emulator_is_a_part_only_where_it_is_asked_for(home: Path) -> None:
+    environment = {"LONGSHORE_EMULATE": "sagemaker", "LONGSHORE_EMULATOR_SPEED": "5"}
+    emulator = next(part for part in parts(plan_of(home, environment)) if part.name == "emulator")
+    assert {port for port, _ in emulator.ports} == {9006, 9007}
+    assert emulator.command[-2:] == ("--speed", "5")
+
+
+def test_an_emulator_that_is_not_installed_is_told_with_what_to_install(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("longshore.stack.parts.find_spec", lambda _: None)
+    with pytest.raises(StackError, match=r"install longshore\[emulator\]"):
+        parts(plan_of(home, {"LONGSHORE_EMULATE": "sagemaker"}))
+
+
 def test_secrets_are_in_nothing_that_a_stack_says_of_itself(home: Path) -> None:
     plan = plan_of(home, AWS)
     (worker,) = select(parts(plan), ["worker"])

@@ -27,6 +27,7 @@ def up(
         "web": stack.web_url,
         "temporal": stack.temporal_ui_url,
         "gateway": stack.gateway_url,
+        "aws": stack.aws.get("AWS_ENDPOINT_URL"),
     }
     for name, url in pages.items():
         if url:

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from longshore.emulator.clock import ManualClock
@@ -184,6 +184,7 @@ steps = st.one_of(
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(steps, max_size=14))
+@example([create("one", 1, 1), advance(200), other_fleet(1), advance(200), delete("one")])
 def test_nothing_is_given_away_twice_nothing_left_behind_and_all_comes_to_rest(story: list[Step]) -> None:
     account = Account()
     for step in story:

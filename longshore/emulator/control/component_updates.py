@@ -99,10 +99,10 @@ class ComponentStories:
         self._ends(component, "InService")
 
     def delete(self, component: Component) -> Script:
-        """`Deleting` until its copies are gone."""
-        fleet = self._fleet_if_any(component)
-        if fleet is not None:
-            yield from self._ended(fleet, [copy for copy in fleet.copies if copy.component == component.name])
+        """`Deleting` until its copies are gone, also those on an endpoint's new instances while it is being updated."""
+        for fleet in self._world.fleets_of(component.endpoint, component.variant):
+            self._end(fleet, [copy for copy in fleet.copies if copy.component == component.name])
+        yield Wait(lambda: not self._anywhere(component))
         self._world.components.pop(component.name, None)
         self._world.tags.pop(component.arn, None)
 
@@ -153,6 +153,11 @@ class ComponentStories:
     def _end(self, fleet: Fleet, copies: Sequence[Copy]) -> None:
         for copy in copies:
             self._world.fleets.end_copy(fleet, copy)
+
+    def _anywhere(self, component: Component) -> bool:
+        """Whether a copy of it is still there, on whichever instances."""
+        fleets = self._world.fleets_of(component.endpoint, component.variant)
+        return any(copy.component == component.name for fleet in fleets for copy in fleet.copies)
 
     def _ended(self, fleet: Fleet, copies: Sequence[Copy]) -> Script:
         """End copies and wait until their room is free."""

@@ -180,13 +180,17 @@ class EndpointStories:
         )
 
     def _hosting(self, watch: Watch, endpoint: Endpoint) -> Trouble:
-        """Where components are hosted, make their copies anew on the new instances, beside the old ones."""
+        """Where components are hosted, make their copies anew on the new instances, beside the old ones.
+
+        A copy whose component is deleted meanwhile is not waited for.
+        """
         new: list[Copy] = []
         for name, old in endpoint.fleets.items():
             if old.blueprint is None and (fleet := endpoint.incoming.get(name)) is not None:
                 for copy in [copy for copy in old.copies if copy.state is not CopyState.ENDING]:
                     new += self._fleets.add_copies(fleet, copy.blueprint, copy.component, 1)
-        return (yield from watch.ready(new))
+        done = (CopyState.READY, CopyState.ENDING)
+        return (yield from watch.holds(lambda: all(copy.state in done for copy in new), new))
 
     def _return(self, endpoint: Endpoint, regrow: Mapping[str, tuple[int, Rolling]] | None) -> Script:
         """Back to the old fleet: its missing instances in rollback batches, the traffic, then the new fleet away.

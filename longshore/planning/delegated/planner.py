@@ -8,14 +8,13 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
-from longshore.planning import refusals, steering
+from longshore.planning import freezing, refusals, steering
 from longshore.planning.delegated import controls
 from longshore.planning.delegated.state import DelegatedState, Stage
 from longshore.planning.delegated.turn import DelegatedTurn
 from longshore.planning.delegated.verdict import Verdict, judged
 from longshore.planning.native import NativeStatus
 from longshore.planning.operation import (
-    AskFreeze,
     Decision,
     Delegate,
     Facts,
@@ -28,11 +27,10 @@ from longshore.planning.operation import (
     Verify,
 )
 from longshore.planning.release import give_up
-from longshore.planning.rollout.admission import FREEZE_POLL
 from longshore.planning.rollout.rollback import ROOM_POLL
 from longshore.planning.room import ReservationRequest
 from longshore.planning.steering import steered
-from longshore.planning.words import EventType, OperationKind, Phase
+from longshore.planning.words import EventType, Phase
 
 STAGES_AT_ONCE: Final = 20
 """More stages than one decision can go through without an action: a planner that loops is a bug, not a hang."""
@@ -101,19 +99,11 @@ def _mind_trouble(turn: DelegatedTurn) -> Decision | None:
 
 
 def gate(turn: DelegatedTurn) -> Decision | None:
-    """A freeze holds new updates until it ends, or a person says why it must not."""
-    state, facts = turn.state, turn.facts
-    if state.thawed or facts.thawed or turn.order.kind is not OperationKind.ROLLOUT:
-        turn.become(stage=Stage.VERIFY, blocked=False)
-        return None
-    if facts.frozen is None:
-        return turn.act(AskFreeze())
-    message = f"{facts.frozen.message}: longshore rollout override {turn.order.deployment} --reason WHY starts it now"
-    if not state.blocked:
-        turn.emit(EventType.ROLLOUT_BLOCKED, message, reason="Frozen", freeze=facts.frozen.name)
-        turn.become(blocked=True)
-    turn.held_up("Frozen", message)
-    return turn.wait(min(facts.frozen.until, turn.now + FREEZE_POLL))
+    """A freeze may hold it; see `freezing.hold`."""
+    if decision := freezing.hold(turn):
+        return decision
+    turn.become(stage=Stage.VERIFY)
+    return None
 
 
 def verify(turn: DelegatedTurn) -> Decision | None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from enum import StrEnum
 
-from longshore.planning.release import KeepsWarm
+from longshore.planning.freezing import Freezable
 
 
 class Stage(StrEnum):
@@ -21,13 +21,10 @@ class Stage(StrEnum):
     CONFIRM = "confirm"
 
 
-class DelegatedState(KeepsWarm):
+class DelegatedState(Freezable):
     """An update that the platform carries out."""
 
     stage: Stage = Stage.GATE
-    thawed: bool = False
-    """Whether no freeze holds it, or a person said that it does not matter."""
-    blocked: bool = False
     warm_asked: bool = False
     """Whether others were asked for the room of their warm copies."""
     returning: bool = False

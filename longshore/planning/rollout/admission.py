@@ -6,33 +6,22 @@ smoke test and the golden requests (DESIGN, rules 6 and 15).
 
 from datetime import timedelta
 
+from longshore.planning import freezing
 from longshore.planning.checks import may_end_bake
-from longshore.planning.operation import AskFreeze, Decision, Measure, Smoke, Verify
+from longshore.planning.operation import Decision, Measure, Smoke, Verify
 from longshore.planning.release import give_up
 from longshore.planning.rollout import baking, pausing
 from longshore.planning.rollout.rollback import turn_round
 from longshore.planning.rollout.state import Stage
 from longshore.planning.rollout.turn import RolloutTurn
-from longshore.planning.words import EventType, OperationKind
-
-FREEZE_POLL = timedelta(minutes=1)
-"""Between two looks at a freeze that holds a rollout: it may be deleted before it ends."""
 
 
 def gate(turn: RolloutTurn) -> Decision | None:
-    """A freeze holds new rollouts until it ends, or a person says why it must not. Ways back are never held."""
-    state, facts = turn.state, turn.facts
-    if state.thawed or facts.thawed or turn.order.kind is not OperationKind.ROLLOUT:
-        turn.become(stage=Stage.GIVE_UP_WARM if state.instant else Stage.VERIFY, blocked=False)
-        return None
-    if facts.frozen is None:
-        return turn.act(AskFreeze())
-    message = f"{facts.frozen.message}: longshore rollout override {turn.order.deployment} --reason WHY starts it now"
-    if not state.blocked:
-        turn.emit(EventType.ROLLOUT_BLOCKED, message, reason="Frozen", freeze=facts.frozen.name)
-        turn.become(blocked=True)
-    turn.held_up("Frozen", message)
-    return turn.wait(min(facts.frozen.until, turn.now + FREEZE_POLL))
+    """A freeze may hold it; see `freezing.hold`."""
+    if decision := freezing.hold(turn):
+        return decision
+    turn.become(stage=Stage.GIVE_UP_WARM if turn.state.instant else Stage.VERIFY)
+    return None
 
 
 def verify(turn: RolloutTurn) -> Decision | None:

@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import StrEnum
 
 from longshore.planning.checks import CheckCounters, Measurement
-from longshore.planning.release import KeepsWarm
+from longshore.planning.freezing import Freezable
 from longshore.planning.rollout.legs import Leg
 from longshore.planning.rollout.strategy import Taken
 from longshore.planning.words import BatchProgress, Phase
@@ -116,7 +116,7 @@ class WayBack(Value):
     """Whether the rollout begins anew once it is back."""
 
 
-class RolloutState(KeepsWarm):
+class RolloutState(Freezable):
     """A rollout, an undo or an onboarding under way."""
 
     stage: Stage = Stage.GATE
@@ -127,8 +127,6 @@ class RolloutState(KeepsWarm):
     """What is desired now, when it was revised on the way."""
     policy_next: RolloutPolicy | None = None
     """A policy that takes effect with the next batch (rule 10)."""
-    thawed: bool = False
-    """Whether no freeze holds it, or a person said that it does not matter."""
     let_go: bool = False
     """Whether the autoscaler was held before, and then told to go on until there is room."""
     instant: bool = False
@@ -159,7 +157,6 @@ class RolloutState(KeepsWarm):
     """Copies of the version that was starting which stay when those that were refused their room are taken back."""
     old_well: int | None = None
     """Old copies that were ready when first seen: only those can be lost, not what was broken before."""
-    blocked: bool = False
     warm_asked: bool = False
     """Whether others were asked for the room of their warm copies."""
     stands_until: datetime | None = None
